@@ -1,0 +1,1 @@
+"""Tells Lynn when a Genesys Cloud agent has really answered."""

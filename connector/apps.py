@@ -1,0 +1,20 @@
+"""The app; after `migrate` it makes what belongs to a usable database."""
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.management import call_command
+from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
+
+
+class ConnectorConfig(AppConfig):
+    name = "connector"
+    verbose_name = _("Agent connections")
+
+    def ready(self) -> None:
+        post_migrate.connect(_make_cache_table, sender=self)
+
+
+def _make_cache_table(using: str, **kwargs: object) -> None:
+    if "DatabaseCache" in settings.CACHES["default"]["BACKEND"]:
+        call_command("createcachetable", database=using, verbosity=0)

@@ -1,0 +1,188 @@
+"""The agent connection: one offer of one conversation to one agent. Its row is the only truth."""
+
+import uuid
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from connector.decide import Verdict
+from connector.domain import (
+    FINAL,
+    MOVES,
+    OPEN,
+    REASONS,
+    AnswerMode,
+    Evidence,
+    State,
+    Trigger,
+    new_id,
+)
+from connector.models.tenant import Tenant
+
+
+def _one_reason_per_final_state() -> Q:
+    allowed = Q(state__in=list(OPEN), reason="")
+    for state in FINAL:
+        allowed |= Q(state=state, reason__in=list(REASONS[state]))
+    return allowed
+
+
+class AgentConnection(models.Model):
+    """Born from an event, checked, delivered and audited. `offer_key` makes an offer unique.
+
+    Open connections have `due_at`: the row is the queue's entry, and a worker that claims it sets
+    `lease` and moves `due_at` to the lease's end. Who lost the lease writes nothing any more.
+    Facts that events bring (`answered_at`, `ended_at`, `superseded_at`) may be written any time.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="connections")
+    tenant_version = models.PositiveIntegerField(default=1)
+    offer_key = models.CharField(max_length=255)
+
+    conversation_id = models.CharField(_("conversation"), max_length=100)
+    session_id = models.CharField(_("session"), max_length=100, blank=True)
+    participant_id = models.CharField(_("participant"), max_length=100, blank=True)
+    user_id = models.CharField(_("agent id"), max_length=100)
+    user_name = models.CharField(_("agent"), max_length=255, blank=True)
+    queue_id = models.CharField(_("queue id"), max_length=100, blank=True)
+    queue_name = models.CharField(_("queue"), max_length=200, blank=True)
+    provider = models.CharField(_("provider"), max_length=255, blank=True)
+    external_id = models.TextField(_("external id"), blank=True)
+    media_type = models.CharField(_("media type"), max_length=100, blank=True)
+    answer_mode = models.CharField(_("answer mode"), max_length=10, choices=AnswerMode.choices)
+
+    event_time = models.DateTimeField(_("event time"), null=True, blank=True)
+    received_at = models.DateTimeField(_("received"))
+    offered_at = models.DateTimeField(_("offered"))
+    give_up_at = models.DateTimeField(_("give up at"))
+    deliver_by = models.DateTimeField(_("deliver by"), null=True, blank=True)
+
+    state = models.CharField(_("state"), max_length=20, choices=State.choices)
+    reason = models.CharField(_("reason"), max_length=40, blank=True)
+    evidence = models.CharField(
+        _("evidence"), max_length=10, choices=Evidence.choices, blank=True
+    )
+    evidence_detail = models.CharField(max_length=40, blank=True)
+    answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    interacted = models.BooleanField(null=True, blank=True)
+    superseded_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
+    final_at = models.DateTimeField(_("final"), null=True, blank=True)
+    trouble = models.CharField(max_length=40, blank=True)
+    trouble_detail = models.TextField(blank=True)
+    trigger = models.CharField(
+        max_length=10, choices=Trigger.choices, default=Trigger.AUTOMATIC
+    )
+
+    due_at = models.DateTimeField(_("due"), null=True, blank=True)
+    lease = models.UUIDField(null=True, blank=True, editable=False)
+    checks = models.PositiveIntegerField(_("checks"), default=0)
+    tries = models.PositiveIntegerField(_("deliveries tried"), default=0)
+    duplicates = models.PositiveIntegerField(_("duplicates"), default=0)
+
+    class Meta:
+        verbose_name = _("connection")
+        verbose_name_plural = _("connections")
+        ordering = ["-received_at"]
+        permissions = [
+            ("deliver_again", "Can deliver a connection again"),
+            ("check_again", "Can check a connection again"),
+            ("cancel_connection", "Can cancel an open connection"),
+            ("view_external_id", "Can see the external id (personal data)"),
+            ("view_bodies", "Can see request and response bodies"),
+            ("export_audit", "Can export the audit trail"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "offer_key"], name="one_row_per_offer"),
+            models.CheckConstraint(
+                condition=Q(state__in=list(OPEN), due_at__isnull=False)
+                | Q(state__in=list(FINAL), due_at__isnull=True),
+                name="open_means_due",
+            ),
+            models.CheckConstraint(
+                condition=_one_reason_per_final_state(), name="one_reason_per_final_state"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[State.DELIVERING, State.DELIVERED, State.SHADOWED])
+                | (Q(answered_at__isnull=False) & ~Q(evidence="")),
+                name="nothing_leaves_without_evidence",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["tenant", "state", "due_at"],
+                name="connection_due",
+                condition=Q(due_at__isnull=False),
+            ),
+            models.Index(fields=["tenant", "received_at"], name="connection_tenant_received"),
+            models.Index(fields=["state", "received_at"], name="connection_state_received"),
+            models.Index(fields=["conversation_id"], name="connection_conversation"),
+            models.Index(fields=["user_id", "received_at"], name="connection_agent"),
+        ]
+
+    # Columns that only events write, and that a worker's write therefore leaves alone.
+    FACTS: ClassVar[frozenset[str]] = frozenset({"ended_at", "interacted", "superseded_at"})
+
+    def __str__(self) -> str:
+        return f"{self.conversation_id} · {self.user_name or self.user_id}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+    @property
+    def by_person(self) -> bool:
+        return self.trigger == Trigger.PERSON
+
+    @property
+    def is_automatic(self) -> bool:
+        return self.answer_mode == AnswerMode.AUTO
+
+    def is_leased(self, now: datetime) -> bool:
+        """Whether a worker is at it right now."""
+        return self.lease is not None and self.due_at is not None and self.due_at > now
+
+    def move_to(self, verdict: Verdict, now: datetime) -> set[str]:
+        """Carry a verdict out in memory; returns the names of the columns that it touched.
+
+        Every change of `state` in the portal happens here. Raises ValueError for a move that
+        domain.MOVES does not know.
+        """
+        if verdict.state not in MOVES[State(self.state)]:
+            raise ValueError(f"{self.id} cannot move from {self.state} to {verdict.state}")
+        changes = {
+            **verdict.learnt,
+            "state": verdict.state,
+            "reason": verdict.reason or "",
+            "due_at": verdict.due_at if verdict.state.is_open else None,
+            "final_at": None if verdict.state.is_open else now,
+        }
+        if not verdict.state.is_open:
+            changes["lease"] = None
+        for name, value in changes.items():
+            setattr(self, name, value)
+        return set(changes)
+
+
+class Heartbeat(models.Model):
+    """A worker's last sign of life; only real work of its cluster can give it."""
+
+    name = models.CharField(max_length=200, unique=True)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def new_lease() -> uuid.UUID:
+    return uuid.uuid4()

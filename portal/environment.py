@@ -1,0 +1,160 @@
+"""Reads the environment: every mistake is reported at once, by the variable's name."""
+
+import ipaddress
+import os
+import zoneinfo
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvValidationError, ValidationError
+
+from portal import keys
+
+SECRETS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "EMAIL_URL",
+    "PORTAL_SECRET_KEY",
+    "PORTAL_FIELD_KEYS",
+    "PORTAL_METRICS_TOKEN",
+)
+DEVELOPMENT_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+
+
+def read(base_dir: Path) -> dict[str, Any]:
+    """All settings that the environment decides, by lower-case name.
+
+    Raises ImproperlyConfigured with one line for each variable that is wrong.
+    """
+    problems = _read_secret_files()
+    env = Env(eager=False)
+    values = _portal(env) | _services(env, base_dir / "var")
+    _complain(env, problems)
+    values |= _keys(values, base_dir / "var")
+    return values
+
+
+def _portal(env: Env) -> dict[str, Any]:
+    return {
+        "secret_key": env.str("PORTAL_SECRET_KEY", "", validate=_long_enough),
+        "field_keys": env.list("PORTAL_FIELD_KEYS", [], validate=_fernet_keys),
+        "allowed_hosts": env.list("PORTAL_ALLOWED_HOSTS", DEVELOPMENT_HOSTS),
+        "base_url": env.str("PORTAL_BASE_URL", "http://127.0.0.1:8000", validate=_address),
+        "allowed_upstreams": env.list("PORTAL_ALLOWED_UPSTREAMS", [], validate=_networks),
+        "web_processes": env.int("PORTAL_WEB_PROCESSES", None, validate=_from_1_to(64)),
+        "web_threads": env.int("PORTAL_WEB_THREADS", 8, validate=_from_1_to(256)),
+        "worker_processes": env.int("PORTAL_WORKER_PROCESSES", 2, validate=_from_1_to(64)),
+        "metrics_token": env.str("PORTAL_METRICS_TOKEN", ""),
+        "log_format": env.str("PORTAL_LOG_FORMAT", "plain", validate=_one_of("plain", "json")),
+        "language": env.str("PORTAL_LANGUAGE", "en", validate=_one_of("en", "es")),
+        "time_zone": env.str("PORTAL_TIME_ZONE", "UTC", validate=_time_zone),
+        "debug": env.bool("PORTAL_DEBUG", False),
+    }
+
+
+def _services(env: Env, var: Path) -> dict[str, Any]:
+    return {
+        "database": env.dj_db_url("DATABASE_URL", f"sqlite:///{var / 'portal.sqlite3'}"),
+        "redis_url": env.str("REDIS_URL", "", validate=_redis),
+        "email": env.dj_email_url("EMAIL_URL", "console:"),
+    }
+
+
+def _complain(env: Env, problems: list[str]) -> None:
+    try:
+        env.seal()
+    except EnvValidationError as exc:
+        problems += [
+            f"{name}: {' '.join(messages)}" for name, messages in exc.error_messages.items()
+        ]
+    if problems:
+        raise ImproperlyConfigured("The environment is wrong.\n" + "\n".join(problems))
+
+
+def _read_secret_files() -> list[str]:
+    """Read NAME_FILE where NAME is absent; returns what could not be read."""
+    problems = []
+    for name in SECRETS:
+        path = os.environ.get(f"{name}_FILE")
+        if path and not os.environ.get(name):
+            try:
+                os.environ[name] = Path(path).read_text("utf-8").strip()
+            except (OSError, UnicodeDecodeError) as exc:
+                problems.append(f"{name}_FILE: {path} cannot be read ({exc}).")
+    return problems
+
+
+def _keys(values: dict[str, Any], var: Path) -> dict[str, Any]:
+    """Make the keys that are absent on SQLite; elsewhere every machine must be given the same."""
+    names = {"secret_key": "PORTAL_SECRET_KEY", "field_keys": "PORTAL_FIELD_KEYS"}
+    absent = [name for name in names if not values[name]]
+    if absent and "sqlite" not in values["database"]["ENGINE"]:
+        listed = "\n".join(f"{names[name]}: required with this database." for name in absent)
+        raise ImproperlyConfigured(f"The environment is wrong.\n{listed}")
+    made = {name: keys.read_or_make(var / name) for name in absent}
+    return {
+        "secret_key": values["secret_key"] or made["secret_key"],
+        "field_keys": values["field_keys"] or [made["field_keys"]],
+    }
+
+
+def _long_enough(value: str) -> None:
+    if value and len(value) < 32:
+        raise ValidationError("needs at least 32 characters.")
+
+
+def _fernet_keys(values: list[str]) -> None:
+    for number, key in enumerate(values, 1):
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ValidationError(
+                f"key {number} is not 32 bytes in URL-safe base64; make one with "
+                'python3 -c "import base64, os; '
+                'print(base64.urlsafe_b64encode(os.urandom(32)).decode())"'
+            ) from None
+
+
+def _address(value: str) -> None:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValidationError(f"“{value}” is not an address such as https://portal.example.com.")
+
+
+def _networks(values: list[str]) -> None:
+    for value in values:
+        try:
+            ipaddress.ip_network(value.strip())
+        except ValueError as exc:
+            raise ValidationError(f"{exc}; an example is 10.20.0.0/16.") from None
+
+
+def _redis(value: str) -> None:
+    if value and urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+        raise ValidationError("must start with redis://, rediss:// or unix://.")
+
+
+def _time_zone(value: str) -> None:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (ValueError, OSError):
+        raise ValidationError(f"“{value}” is no time zone; an example is America/Bogota.") from None
+
+
+def _one_of(*allowed: str) -> Any:
+    def validate(value: str) -> None:
+        if value not in allowed:
+            raise ValidationError(f"“{value}” is none of {', '.join(allowed)}.")
+
+    return validate
+
+
+def _from_1_to(most: int) -> Any:
+    def validate(value: int | None) -> None:
+        if value is not None and not 1 <= value <= most:
+            raise ValidationError(f"must be between 1 and {most}.")
+
+    return validate

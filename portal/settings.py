@@ -1,0 +1,210 @@
+"""Django's settings, safe by default; what differs between machines comes from the environment."""
+
+import ipaddress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.utils.translation import gettext_lazy as _
+
+from portal import environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+_env = environment.read(BASE_DIR)
+
+SECRET_KEY = _env["secret_key"]
+FIELD_KEYS: list[str] = _env["field_keys"]
+DEBUG: bool = _env["debug"]
+ALLOWED_HOSTS: list[str] = _env["allowed_hosts"]
+BASE_URL: str = _env["base_url"].rstrip("/")
+ALLOWED_UPSTREAMS = [ipaddress.ip_network(net.strip()) for net in _env["allowed_upstreams"]]
+METRICS_TOKEN: str = _env["metrics_token"]
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_q",
+    "rest_framework",
+    "drf_spectacular",
+    "connector",
+    "django.contrib.admin",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Data ---------------------------------------------------------------------------------------------
+
+_database = dict(_env["database"])
+IS_SQLITE = "sqlite" in _database["ENGINE"]
+_options = dict(_database.get("OPTIONS", {}))
+if IS_SQLITE:
+    _options |= {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+    if _database["NAME"] != ":memory:":
+        Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+else:
+    _options |= {"connect_timeout": 5, "application_name": "agent-connected-portal"}
+# A connection belongs to one process: a pool shared by forked workers mixes their answers up.
+DATABASES = {
+    "default": _database
+    | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": not IS_SQLITE, "OPTIONS": _options}
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL: str = _env["redis_url"]
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+    }
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "portal_cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
+    # django-q2 writes its statistics twice a second; nobody reads them.
+    "nothing": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+}
+
+# Workers ------------------------------------------------------------------------------------------
+
+WEB_PROCESSES: int = _env["web_processes"] or (1 if IS_SQLITE else 2)
+WEB_THREADS: int = _env["web_threads"]
+WORKER_PROCESSES: int = _env["worker_processes"]
+
+Q_CLUSTER = {
+    "name": "portal",
+    "broker_class": "connector.queue.RedisBroker" if REDIS_URL else "connector.queue.OrmBroker",
+    "orm": "default",
+    "redis": REDIS_URL,
+    "workers": WORKER_PROCESSES,
+    "queue_limit": 1,  # what waits in the cluster's own queue only uses up its lease
+    "bulk": 10,
+    "timeout": 60,
+    "retry": 120,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "catch_up": False,
+    "save_limit": -1,
+    "recycle": 5000,
+    "scheduler": False,  # it looks every 30 s; the only clock is due_at
+    "cache": "nothing",
+    "label": "django-q2",
+}
+
+# People -------------------------------------------------------------------------------------------
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+
+LANGUAGE_CODE = _env["language"]
+LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
+LOCALE_PATHS = [BASE_DIR / "connector" / "locale"]
+TIME_ZONE = _env["time_zone"]
+USE_I18N = True
+USE_TZ = True
+
+# Web ----------------------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True  # nothing to collect before the first start
+
+_is_https = urlsplit(BASE_URL).scheme == "https"
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+SECURE_SSL_REDIRECT = _is_https
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31_536_000 if _is_https else 0
+SESSION_COOKIE_SECURE = _is_https
+CSRF_COOKIE_SECURE = _is_https
+SESSION_COOKIE_AGE = 12 * 3600
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # other names below this domain are not ours to speak for
+    "security.W021",  # nor is the browsers' preload list
+]
+
+for _name, _value in _env["email"].items():
+    globals()[_name] = _value
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Agent-connected portal",
+    "DESCRIPTION": "Tells Lynn when a Genesys Cloud agent has really answered.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        },
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": _env["log_format"]},
+    },
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "django-q": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},  # refused posts are on record as events
+    },
+}
