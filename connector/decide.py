@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from connector.domain import Evidence, Reason, State, WithoutName
-from connector.errors import AddressNotAllowed, ServiceError, ServiceRefused
+from django.utils.translation import gettext as _
+
+from connector.domain import MOVES, Evidence, Reason, State, Trigger, WithoutName
+from connector.errors import AddressNotAllowed, NotPossible, ServiceError, ServiceRefused
 
 # Genesys analytics API, segmentType: what each means for "has this agent answered?".
 ANSWERED = frozenset({"interact", "hold", "parked"})
@@ -63,9 +65,11 @@ class Offer(Protocol):
     superseded_at: datetime | None
     give_up_at: datetime
     deliver_by: datetime | None
-    by_person: bool
     trouble: str
     tries: int
+
+    @property
+    def by_person(self) -> bool: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +77,7 @@ class Policy:
     """What the tenant wants: seconds, and the phase that its grid of checks has."""
 
     check_every: float
+    give_up_after: float
     deliver_within: float
     without_name: str
     phase: float = 0.0
@@ -110,15 +115,21 @@ class AgentStatus:
     user_id: str
     user_name: str
     sessions: tuple[Session, ...]
+    source: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """What a status says about one offer; `segment` is "" where it shows no session of it."""
+    """What a status says about one offer; `segment` is "" where it shows no session of it, and
+    `status` None where it does not show the agent."""
 
     segment: str = ""
     since: datetime | None = None
-    user_name: str = ""
+    status: AgentStatus | None = None
+
+    @property
+    def user_name(self) -> str:
+        return self.status.user_name if self.status else ""
 
     @property
     def answered(self) -> bool:
@@ -135,27 +146,33 @@ class View:
     def __init__(self, statuses: Iterable[AgentStatus]) -> None:
         statuses = list(statuses)
         self._by_user = {status.user_id: status for status in statuses if status.user_id}
-        self._nameless = [
-            session for status in statuses if not status.user_id for session in status.sessions
-        ]
+        self._nameless = {
+            session.session_id: status
+            for status in statuses
+            if not status.user_id
+            for session in status.sessions
+        }
 
     def sight(self, offer: Offer) -> Sighting:
         """Find the session of this offer: by its session id; by conversation only for an offer
         that has none, and then never among sessions of which we do not know the agent."""
         status = self._by_user.get(offer.user_id)
-        sessions: Sequence[Session] = status.sessions if status else self._nameless
-        name = status.user_name if status else ""
-        if offer.session_id:
-            own = [session for session in sessions if session.session_id == offer.session_id]
-        else:
-            own = _newest_leg(status.sessions, offer) if status else []
+        if status is None and offer.session_id:
+            status = self._nameless.get(offer.session_id)
+        own = _sessions_of(offer, status.sessions) if status else []
         if not own:
-            return Sighting(user_name=name)
+            return Sighting(status=status)
         newest = max(own, key=lambda session: session.segment_start or _LONG_AGO)
-        return Sighting(newest.segment, newest.segment_start, name)
+        return Sighting(newest.segment, newest.segment_start, status)
 
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _sessions_of(offer: Offer, sessions: Sequence[Session]) -> Sequence[Session]:
+    if offer.session_id:
+        return [session for session in sessions if session.session_id == offer.session_id]
+    return _newest_leg(sessions, offer)
 
 
 def _newest_leg(sessions: Sequence[Session], offer: Offer) -> list[Session]:
@@ -227,7 +244,7 @@ def on_sight(offer: Offer, sighting: Sighting, policy: Policy, now: datetime) ->
     since = min(sighting.since or now, now)
     if sighting.answered:
         verdict = answered(max(since, offer.offered_at), Evidence.STATUS, policy, now)
-        learnt = verdict.learnt | {"evidence_detail": sighting.segment}
+        learnt = {**verdict.learnt, "evidence_detail": sighting.segment}
         return Verdict(verdict.state, due_at=now, learnt=_with_name(learnt, sighting))
     if sighting.over:
         learnt = {
@@ -235,9 +252,7 @@ def on_sight(offer: Offer, sighting: Sighting, policy: Policy, now: datetime) ->
             "evidence": Evidence.STATUS,
             "evidence_detail": sighting.segment,
         }
-        return Verdict(
-            State.EXPIRED, Reason.ANSWERED_AND_OVER, learnt=_with_name(learnt, sighting)
-        )
+        return Verdict(State.EXPIRED, Reason.ANSWERED_AND_OVER, learnt=_with_name(learnt, sighting))
     learnt = _with_name({"trouble": "", "trouble_detail": ""}, sighting)
     if now >= offer.give_up_at:
         return Verdict(State.NOT_ANSWERED, Reason.GAVE_UP, learnt=learnt)
@@ -302,6 +317,43 @@ def after_delivery(
 
 def _until_deadline(offer: Offer, due_at: datetime) -> datetime:
     return min(due_at, offer.deliver_by) if offer.deliver_by else due_at
+
+
+def deliver_again(offer: Offer, policy: Policy, now: datetime) -> Verdict:
+    """A person wants Lynn to be told again; raises NotPossible without evidence of an answer."""
+    if offer.state == State.DELIVERING:
+        return Verdict(State.DELIVERING, due_at=now)
+    if State.DELIVERING not in MOVES[State(offer.state)]:
+        raise NotPossible(_("A connection that was delivered or ignored stays as it is."))
+    if not offer.answered_at or not offer.evidence:
+        raise NotPossible(
+            _("Nothing shows that this agent answered, so Lynn is not told; check again instead.")
+        )
+    deliver_by = now + timedelta(seconds=policy.deliver_within)
+    return Verdict(State.DELIVERING, due_at=now, learnt=_by_person(deliver_by=deliver_by))
+
+
+def check_again(offer: Offer, policy: Policy, now: datetime) -> Verdict:
+    """A person wants Genesys to be asked again; raises NotPossible where the answer is known."""
+    if offer.state == State.CHECKING:
+        return Verdict(State.CHECKING, due_at=now)
+    if State.CHECKING not in MOVES[State(offer.state)]:
+        raise NotPossible(_("A connection that is being delivered or is done stays as it is."))
+    if offer.answered_at:
+        raise NotPossible(_("This agent is known to have answered; deliver again instead."))
+    give_up_at = now + timedelta(seconds=policy.give_up_after)
+    return Verdict(State.CHECKING, due_at=now, learnt=_by_person(give_up_at=give_up_at))
+
+
+def cancel(offer: Offer) -> Verdict:
+    """A person wants no more to be done; raises NotPossible for a connection that is final."""
+    if not State(offer.state).is_open:
+        raise NotPossible(_("Only an open connection can be cancelled."))
+    return Verdict(State.CANCELLED, Reason.CANCELLED_BY_PERSON)
+
+
+def _by_person(**learnt: Any) -> dict[str, Any]:
+    return {"trigger": Trigger.PERSON, "trouble": "", "trouble_detail": "", "tries": 0, **learnt}
 
 
 def next_check(offer: Offer, policy: Policy, now: datetime) -> datetime:

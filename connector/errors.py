@@ -3,6 +3,7 @@
 PortalError
   InvalidEvent             a sender posted something that is no event
   ConfigurationError       a person's setting or file is wrong; the message says where
+  NotPossible              a person asked for what a connection's state does not allow
   SecretUnreadable         a stored secret cannot be decrypted with the keys we have
   ServiceError             Genesys or Lynn did not do what we asked
     ServiceUnavailable     worth asking again: network, time-out, 408, 425, 429, 5xx, unreadable
@@ -17,7 +18,7 @@ class PortalError(Exception):
     """Anything we expect to go wrong; its text is fit to be shown to a person."""
 
 
-class InvalidEvent(PortalError):  # noqa: N818  (the name of the answer that it becomes)
+class InvalidEvent(PortalError):
     """`fields` says for each wrong field, by Genesys' name, what is wrong with it."""
 
     def __init__(self, detail: str, fields: dict[str, str] | None = None) -> None:
@@ -60,3 +61,7 @@ class PermissionMissing(ServiceRefused):
 
 class AddressNotAllowed(ServiceError):
     """The guard refused to connect; nothing left this machine."""
+
+
+class NotPossible(PortalError):
+    """A person asked for something that this connection's state or evidence does not allow."""

@@ -7,7 +7,7 @@ a body composed in an Architect workflow holds numbers as strings and empty valu
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -273,7 +273,11 @@ def _agent(fields: _Fields, *, required: bool) -> dict[str, str]:
     }
 
 
-_PARSERS = {USER_START: _user_start, ACD_END: _acd_end, USER_END: _user_end}
+_PARSERS: dict[str, Callable[[str, _Fields], UserStart | AcdEnd | UserEnd]] = {
+    USER_START: _user_start,
+    ACD_END: _acd_end,
+    USER_END: _user_end,
+}
 
 
 def _number(value: object) -> float:

@@ -1,5 +1,10 @@
 """The addresses of senders and machines."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from connector.webhook import EventsView
+
+urlpatterns = [
+    path("api/v1/tenants/<str:slug>/events", EventsView.as_view(), name="events"),
+    path("api/v1/tenants/<str:slug>/events/", EventsView.as_view()),
+]

@@ -3,8 +3,9 @@
 import ipaddress
 import os
 import zoneinfo
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
@@ -67,9 +68,8 @@ def _complain(env: Env, problems: list[str]) -> None:
     try:
         env.seal()
     except EnvValidationError as exc:
-        problems += [
-            f"{name}: {' '.join(messages)}" for name, messages in exc.error_messages.items()
-        ]
+        wrong = cast(Mapping[str, list[str]], exc.error_messages)
+        problems += [f"{name}: {' '.join(messages)}" for name, messages in wrong.items()]
     if problems:
         raise ImproperlyConfigured("The environment is wrong.\n" + "\n".join(problems))
 

@@ -1,13 +1,12 @@
 """The agent connection: one offer of one conversation to one agent. Its row is the only truth."""
 
-import uuid
 from datetime import datetime
-from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from connector import decide
 from connector.decide import Verdict
 from connector.domain import (
     FINAL,
@@ -30,11 +29,32 @@ def _one_reason_per_final_state() -> Q:
     return allowed
 
 
+class ConnectionQuerySet(models.QuerySet["AgentConnection"]):
+    def supersede_older(self, row: "AgentConnection", now: datetime) -> None:
+        """End older offers of this row's conversation to other agents: this agent answered.
+
+        Statements of their own, outside of any transaction, since locking a second row inside
+        one could deadlock with a worker's batch. Lost in a crash, it costs checks, not truth.
+        """
+        older = self.filter(
+            tenant_id=row.tenant_id,
+            conversation_id=row.conversation_id,
+            state=State.CHECKING,
+            offered_at__lt=row.offered_at,
+            superseded_at=None,
+        ).exclude(user_id=row.user_id)
+        free = Q(lease=None) | Q(due_at__lte=now)
+        older.filter(free).update(superseded_at=now, due_at=now)
+        older.update(superseded_at=now)
+
+
 class AgentConnection(models.Model):
     """Born from an event, checked, delivered and audited. `offer_key` makes an offer unique.
 
     Open connections have `due_at`: the row is the queue's entry, and a worker that claims it sets
-    `lease` and moves `due_at` to the lease's end. Who lost the lease writes nothing any more.
+    `lease` and moves `due_at` to the lease's end. Who lost the lease writes nothing any more;
+    `retaken` says that the lease before this one ended by itself, its worker having died.
+    `check_attempt` is the attempt into which the next check that says the same is folded.
     Facts that events bring (`answered_at`, `ended_at`, `superseded_at`) may be written any time.
     """
 
@@ -63,9 +83,7 @@ class AgentConnection(models.Model):
 
     state = models.CharField(_("state"), max_length=20, choices=State.choices)
     reason = models.CharField(_("reason"), max_length=40, blank=True)
-    evidence = models.CharField(
-        _("evidence"), max_length=10, choices=Evidence.choices, blank=True
-    )
+    evidence = models.CharField(_("evidence"), max_length=10, choices=Evidence.choices, blank=True)
     evidence_detail = models.CharField(max_length=40, blank=True)
     answered_at = models.DateTimeField(_("answered"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
@@ -75,15 +93,17 @@ class AgentConnection(models.Model):
     final_at = models.DateTimeField(_("final"), null=True, blank=True)
     trouble = models.CharField(max_length=40, blank=True)
     trouble_detail = models.TextField(blank=True)
-    trigger = models.CharField(
-        max_length=10, choices=Trigger.choices, default=Trigger.AUTOMATIC
-    )
+    trigger = models.CharField(max_length=10, choices=Trigger.choices, default=Trigger.AUTOMATIC)
 
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
     lease = models.UUIDField(null=True, blank=True, editable=False)
+    retaken = models.BooleanField(default=False, editable=False)
+    check_attempt = models.UUIDField(null=True, blank=True, editable=False)
     checks = models.PositiveIntegerField(_("checks"), default=0)
     tries = models.PositiveIntegerField(_("deliveries tried"), default=0)
     duplicates = models.PositiveIntegerField(_("duplicates"), default=0)
+
+    objects = ConnectionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("connection")
@@ -125,9 +145,6 @@ class AgentConnection(models.Model):
             models.Index(fields=["user_id", "received_at"], name="connection_agent"),
         ]
 
-    # Columns that only events write, and that a worker's write therefore leaves alone.
-    FACTS: ClassVar[frozenset[str]] = frozenset({"ended_at", "interacted", "superseded_at"})
-
     def __str__(self) -> str:
         return f"{self.conversation_id} · {self.user_name or self.user_id}"
 
@@ -151,9 +168,9 @@ class AgentConnection(models.Model):
         """Carry a verdict out in memory; returns the names of the columns that it touched.
 
         Every change of `state` in the portal happens here. Raises ValueError for a move that
-        domain.MOVES does not know.
+        domain.MOVES does not know; a row that is not saved yet may be born in any state.
         """
-        if verdict.state not in MOVES[State(self.state)]:
+        if not self._state.adding and verdict.state not in MOVES[State(self.state)]:
             raise ValueError(f"{self.id} cannot move from {self.state} to {verdict.state}")
         changes = {
             **verdict.learnt,
@@ -167,6 +184,13 @@ class AgentConnection(models.Model):
         for name, value in changes.items():
             setattr(self, name, value)
         return set(changes)
+
+    def settle(self, now: datetime) -> set[str]:
+        """Carry out whatever the facts alone decide; returns the columns touched."""
+        touched: set[str] = set()
+        while self.is_open and (verdict := decide.from_facts(self, now)):
+            touched |= self.move_to(verdict, now)
+        return touched
 
 
 class Heartbeat(models.Model):
@@ -182,7 +206,3 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-def new_lease() -> uuid.UUID:
-    return uuid.uuid4()

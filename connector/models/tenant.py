@@ -270,6 +270,7 @@ class Tenant(models.Model):
         phase = int.from_bytes(hashlib.sha256(self.slug.encode()).digest()[:4], "big") / 2**32
         return Policy(
             check_every=self.check_every,
+            give_up_after=self.give_up_after,
             deliver_within=self.deliver_within,
             without_name=self.without_name,
             phase=phase * self.check_every,
@@ -296,9 +297,7 @@ class Queue(models.Model):
         verbose_name_plural = _("queues")
         ordering = ["name", "genesys_id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "genesys_id"], name="queue_once_per_tenant"
-            ),
+            models.UniqueConstraint(fields=["tenant", "genesys_id"], name="queue_once_per_tenant"),
             models.CheckConstraint(
                 condition=Q(answer_mode__in=["", *AnswerMode.values]),
                 name="queue_answer_mode_is_known",
@@ -383,18 +382,19 @@ class GenesysAccess(models.Model):
     """What all processes share about one tenant's Genesys: token, call budget, trouble.
 
     One row a tenant, made when first needed. The token belongs to the credentials whose
-    `fingerprint` stands beside it. Budget: `used` calls since `window_started_at`; no call at
-    all before `blocked_until` (Genesys API: Retry-After).
+    `fingerprint` stands beside it. Budget: `calls_left` at `refilled_at`, growing by a share of
+    `allowed_per_minute`; no call at all before `blocked_until` (Genesys API: Retry-After).
     """
 
     tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="genesys")
     token = SecretField(blank=True, default="")
     fingerprint = models.CharField(max_length=64, blank=True)
     token_expires_at = models.DateTimeField(null=True)
+    renew_at = models.DateTimeField(null=True)
     renewing_until = models.DateTimeField(null=True)
     allowed_per_minute = models.PositiveIntegerField(default=300)
-    window_started_at = models.DateTimeField(null=True)
-    used = models.PositiveIntegerField(default=0)
+    calls_left = models.FloatField(default=0)
+    refilled_at = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True)
     names_missing_since = models.DateTimeField(_("names missing since"), null=True)
     trouble = models.CharField(_("trouble"), max_length=40, blank=True)

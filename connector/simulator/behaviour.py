@@ -18,6 +18,8 @@ BOMB_MEMBERS = 100  # each of 10 MiB once unpacked
 HTML = b"<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>"
 INVALID_UTF8 = b'{"userName": "Mar\xeda Fernanda \xff\xfe"}'
 
+ELSEWHERE = "/lynn/elsewhere/PureCloud/OpenMessaging_OnEvent"  # who follows is on record there
+
 ErrorBody = Callable[[int, int | None], Any]  # status, seconds to wait: the body of an error
 
 
@@ -146,7 +148,7 @@ def _another_status(one: Rule, error_body: ErrorBody) -> Reply:
     if one.retry_after is not None:
         headers["Retry-After"] = str(one.retry_after)
     if 300 <= status < 400:
-        headers.setdefault("Location", "/elsewhere")
+        headers.setdefault("Location", ELSEWHERE)
     body = one.body if one.body is not None else error_body(status, one.retry_after)
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
     return Reply(status, text.encode(), tuple(headers.items()))

@@ -16,8 +16,10 @@ ERRORS = {
     502: ("bad.gateway", "The upstream server did not answer as expected."),
     503: (
         "service.unavailable",
-        "Service Unavailable - The server is currently unavailable "
-        "(because it is overloaded or down for maintenance).",
+        (
+            "Service Unavailable - The server is currently unavailable "
+            "(because it is overloaded or down for maintenance)."
+        ),
     ),
     504: ("request.timeout", "The request timed out."),
 }

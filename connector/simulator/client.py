@@ -98,7 +98,8 @@ async def _read_answer(reader: asyncio.StreamReader) -> Answer:
     first, *lines = head.strip().split("\r\n")
     pairs = (line.partition(":") for line in lines)
     headers = {name.lower(): value.strip() for name, _, value in pairs}
-    status = int(first.split(" ")[1])
+    _, number, *_ = first.split(" ")
+    status = int(number)
     return Answer(status, headers, await _read_body(reader, headers, status))
 
 

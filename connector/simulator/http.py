@@ -121,6 +121,8 @@ def _read_request(first: str, headers: dict[str, str], body: bytes) -> Request:
         method, target, _ = first.split(" ")
     except ValueError:
         raise BadRequestError(400, "The first line is not a request.") from None
+    if not target.startswith("/"):
+        raise BadRequestError(400, "The address does not begin with a slash.")
     path, _, query = target.partition("?")
     if "%" in path:
         path = unquote(path)

@@ -1,4 +1,4 @@
-"""The people and queues that an organisation starts with, and ids that stay the same between runs."""
+"""The people and queues that an organisation starts with; ids that are the same in every run."""
 
 import uuid
 

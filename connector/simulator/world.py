@@ -1,5 +1,6 @@
 """What happens in one organisation, and what the status of an agent shows at a given time. Pure."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,11 @@ def iso(at: float) -> str:
     """`2026-10-12T14:03:21.482Z`, as Genesys writes times in its answers."""
     moment = datetime.fromtimestamp(round(at, 3), UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def whole_milliseconds(at: float) -> float:
+    """Not later than `at`: what begins now is to be seen at once."""
+    return math.floor(at * 1000 + 0.001) / 1000
 
 
 @dataclass(frozen=True)
@@ -101,13 +107,14 @@ def offer(
     from the start (0: answered automatically, None: never), `then` and `wrapup_after` from the
     answer.
     """
+    start = whole_milliseconds(start)
     return Offer(
         conversation_id=conversation_id or new_id(),
         session_id=session_id or new_id(),
         participant_id=new_id(),
         user_id=user_id,
         queue_id=queue_id,
-        segments=_life(round(start, 3), answer_after, tuple(then), wrapup_after),
+        segments=_life(start, answer_after, tuple(then), wrapup_after),
         over_at=None if over_after is None else round(start + over_after, 3),
         ended_by=ended_by,
         media_type=media_type,
@@ -136,13 +143,14 @@ def look_in(
     user_id: str, conversation_id: str, start: float, kind: str, *, over_after: float | None = None
 ) -> Offer:
     """A supervisor's session (`monitoring`, `coaching`, `barging`) in someone's conversation."""
+    start = whole_milliseconds(start)
     return Offer(
         conversation_id=conversation_id,
         session_id=new_id(),
         participant_id=new_id(),
         user_id=user_id,
         queue_id=None,
-        segments=(Segment(round(start, 3), kind),),
+        segments=(Segment(start, kind),),
         over_at=None if over_after is None else round(start + over_after, 3),
     )
 

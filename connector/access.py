@@ -1,0 +1,155 @@
+"""One tenant's way into Genesys, shared by all processes: its token and its budget of calls.
+
+Everything here works on a GenesysAccess row that the caller holds locked in a transaction; no
+call is made. So at most one worker renews a token, and no two spend the same call.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.clients.base import Exchange
+from connector.domain import Reason
+from connector.errors import (
+    AddressNotAllowed,
+    CredentialsRefused,
+    PermissionMissing,
+    ServiceError,
+    ServiceUnavailable,
+)
+from connector.models import GenesysAccess, Secret, Tenant
+
+SHARE = 0.8  # of what Genesys allows; the rest is for whatever else uses the same OAuth client
+BURST = 0.15  # of a minute's calls may be made at once
+RENEWING = timedelta(seconds=10)  # for so long one worker has the renewal to itself
+WAIT_FOR_RENEWAL = 0.5  # seconds
+LONGEST_EARLY = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a worker may do now: ask with `token`, or fetch a new one first if `renew`."""
+
+    token: str
+    renew: bool = False
+
+
+def locked(tenant: Tenant) -> GenesysAccess:
+    """The tenant's row, locked until the transaction ends; made on the first call."""
+    GenesysAccess.objects.get_or_create(tenant=tenant)
+    return GenesysAccess.objects.select_for_update().get(tenant=tenant)
+
+
+def enter(access: GenesysAccess, tenant: Tenant, calls: int, now: datetime) -> Pass:
+    """Take `calls` calls from the budget and say which token to make them with.
+
+    Raises ServiceUnavailable with `retry_after` where the tenant has to wait, or what refused the
+    last renewal. Changes the row in memory; the caller saves it.
+    """
+    if access.blocked_until and access.blocked_until > now:
+        wait = (access.blocked_until - now).total_seconds()
+        raise ServiceUnavailable("Genesys asked us to wait", retry_after=wait)
+    usable = _usable_token(access, tenant, now)
+    renew = _wants_renewal(access, tenant, now) and _may_renew(access, now)
+    if not usable and not renew:
+        raise _waiting_for_renewal(access)
+    _spend(access, calls, now)
+    if renew:
+        access.renewing_until = now + RENEWING
+    return Pass(usable, renew)
+
+
+def _usable_token(access: GenesysAccess, tenant: Tenant, now: datetime) -> str:
+    expires = access.token_expires_at
+    if expires is None or expires <= now or access.fingerprint != fingerprint(tenant):
+        return ""
+    return access.token.reveal()
+
+
+def _wants_renewal(access: GenesysAccess, tenant: Tenant, now: datetime) -> bool:
+    if access.fingerprint != fingerprint(tenant) or not access.token_expires_at:
+        return True
+    return access.renew_at is None or now >= access.renew_at
+
+
+def _may_renew(access: GenesysAccess, now: datetime) -> bool:
+    return access.renewing_until is None or access.renewing_until <= now
+
+
+def _waiting_for_renewal(access: GenesysAccess) -> ServiceError:
+    if access.trouble == Reason.GENESYS_CREDENTIALS_REFUSED:
+        return CredentialsRefused(access.trouble_detail)
+    return ServiceUnavailable("the token is being renewed", retry_after=WAIT_FOR_RENEWAL)
+
+
+def _spend(access: GenesysAccess, calls: int, now: datetime) -> None:
+    per_second = access.allowed_per_minute * SHARE / 60
+    most = max(access.allowed_per_minute * BURST, 1.0)
+    passed = (now - access.refilled_at).total_seconds() if access.refilled_at else None
+    left = most if passed is None else min(most, access.calls_left + max(passed, 0) * per_second)
+    if left < min(calls, most):
+        wait = (min(calls, most) - left) / per_second
+        raise ServiceUnavailable("Genesys' call limit is used up", retry_after=wait)
+    access.calls_left, access.refilled_at = left - calls, now
+
+
+def fingerprint(tenant: Tenant) -> str:
+    """Changes with anything that makes an old token useless."""
+    parts = (tenant.genesys_login, tenant.client_id, tenant.client_secret.ciphertext)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def keep_token(
+    access: GenesysAccess, tenant: Tenant, token: str, lifetime: int, now: datetime
+) -> None:
+    """A new token arrived: everybody uses it from now on, and renews it before it ends."""
+    access.token = Secret.hide(token)
+    access.fingerprint = fingerprint(tenant)
+    access.token_expires_at = now + timedelta(seconds=lifetime)
+    access.renew_at = access.token_expires_at - min(
+        LONGEST_EARLY, timedelta(seconds=lifetime * 0.1)
+    )
+    access.renewing_until = None
+
+
+def drop_token(access: GenesysAccess, token: str) -> None:
+    """Genesys no longer takes this token; one that was fetched meanwhile stays."""
+    if access.token.reveal() == token:
+        access.token_expires_at = None
+
+
+def note(access: GenesysAccess, exchange: Exchange, now: datetime) -> None:
+    """Learn the limit from an answer's headers, and obey Retry-After for the whole tenant."""
+    allowed = exchange.headers.get("inin-ratelimit-allowed", "")
+    if allowed.isascii() and allowed.isdigit() and 0 < int(allowed) < 1_000_000:
+        access.allowed_per_minute = int(allowed)
+    if exchange.status == 429:
+        wait = timedelta(seconds=min(exchange.retry_after or 5, 3600))
+        access.blocked_until = max(access.blocked_until or now, now + wait)
+
+
+def reason_of(error: ServiceError) -> Reason:
+    """The reason a connection gets if this error is still there at its deadline."""
+    if isinstance(error, AddressNotAllowed):
+        return Reason.ADDRESS_NOT_ALLOWED
+    if isinstance(error, CredentialsRefused):
+        return Reason.GENESYS_CREDENTIALS_REFUSED
+    if isinstance(error, PermissionMissing):
+        return Reason.GENESYS_PERMISSION_MISSING
+    return Reason.GENESYS_UNAVAILABLE
+
+
+def note_trouble(access: GenesysAccess, error: ServiceError | None, now: datetime) -> None:
+    """Keep what people must know about this tenant's Genesys; None means that all is well."""
+    trouble = reason_of(error) if error else ""
+    if trouble != access.trouble:
+        access.trouble, access.trouble_since = trouble, now if error else None
+    access.trouble_detail = str(error) if error else ""
+
+
+def note_names(access: GenesysAccess, *, given: bool, now: datetime) -> None:
+    """Whether the permission for agent names is there."""
+    if given:
+        access.names_missing_since = None
+    elif access.names_missing_since is None:
+        access.names_missing_since = now

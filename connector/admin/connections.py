@@ -1,0 +1,206 @@
+"""Agent connections: the list, and the page that tells what happened to one."""
+
+import uuid
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from connector.admin.base import TenantFilter
+from connector.admin.display import NOTHING, identifier, masked, moment, seconds, state_badge
+from connector.admin.interventions import InterventionViews, buttons
+from connector.admin.timeline import Rights, timeline, took
+from connector.explain import explain
+from connector.models import AgentConnection
+
+MOST_STEPS = 500
+MOST_NEIGHBOURS = 20
+Facts = list[tuple[str, Any]]
+
+
+@admin.register(AgentConnection)
+class ConnectionAdmin(InterventionViews):
+    lookups = ("state__exact", "tenant__id__exact", "answer_mode__exact")
+    list_display = [
+        "received",
+        "state_in_words",
+        "tenant",
+        "agent",
+        "queue",
+        "conversation",
+        "checks",
+        "took_in_words",
+    ]
+    list_filter = ["state", ("tenant", TenantFilter), "answer_mode"]
+    list_select_related = ["tenant"]
+    search_fields = ["conversation_id"]  # makes the box appear; get_search_results does the search
+    search_help_text = gettext_lazy(
+        "A whole conversation, session, agent or connection id, or how an agent's name begins"
+    )
+    change_form_template = "admin/connector/agentconnection/change_form.html"
+    fields = ()
+    empty_text = gettext_lazy(
+        "No connections yet. One appears here as soon as Genesys rings an agent: open a tenant, "
+        "make a webhook token, and let Genesys send its events to the address shown there."
+    )
+
+    @admin.display(description=gettext_lazy("received"), ordering="received_at")
+    def received(self, connection: AgentConnection) -> SafeString | str:
+        return moment(connection.received_at)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_in_words(self, connection: AgentConnection) -> SafeString:
+        return state_badge(connection.state)
+
+    @admin.display(description=gettext_lazy("agent"))
+    def agent(self, connection: AgentConnection) -> SafeString | str:
+        return connection.user_name or identifier(connection.user_id)
+
+    @admin.display(description=gettext_lazy("queue"))
+    def queue(self, connection: AgentConnection) -> SafeString | str:
+        return connection.queue_name or identifier(connection.queue_id)
+
+    @admin.display(description=gettext_lazy("conversation"))
+    def conversation(self, connection: AgentConnection) -> SafeString | str:
+        return identifier(connection.conversation_id)
+
+    @admin.display(description=gettext_lazy("took"))
+    def took_in_words(self, connection: AgentConnection) -> str:
+        span = took(connection)
+        return seconds(span) if span is not None else NOTHING
+
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        """Newest first, by whichever index serves: ids sort by birth, and state and tenant each
+        have an index that goes on with the time."""
+        narrowed = {"state__exact", "tenant__id__exact"} & request.GET.keys()
+        return ["-received_at", "-id"] if narrowed else ["-id"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        return (_found(queryset, term) if term else queryset), False
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = dict(extra_context or {})
+        connection = self.get_object(request, unquote(object_id))
+        if connection is not None and self.has_view_permission(request, connection):
+            context |= self._story(request, connection)
+        return super().change_view(request, object_id, form_url, context)
+
+    def _story(self, request: HttpRequest, connection: AgentConnection) -> dict[str, Any]:
+        rights = rights_of(request)
+        bodies = () if rights.bodies else ("request_body", "response_body")
+        body = () if rights.bodies else ("body",)
+        attempts = list(connection.attempts.defer(*bodies)[:MOST_STEPS])
+        events = connection.events.defer(*body).order_by("received_at")[:MOST_STEPS]
+        return {
+            "title": _("Connection"),
+            "badge": state_badge(connection.state),
+            "sentence": explain(connection, attempts=attempts),
+            "facts": _facts(connection, rights),
+            "entries": timeline(connection, events, attempts, rights),
+            "neighbours": _neighbours(connection),
+            "buttons": buttons(request, connection),
+        }
+
+
+def rights_of(request: HttpRequest) -> Rights:
+    return Rights(
+        bodies=request.user.has_perm("connector.view_bodies"),
+        external_id=request.user.has_perm("connector.view_external_id"),
+    )
+
+
+def _found(queryset: QuerySet[AgentConnection], term: str) -> QuerySet[AgentConnection]:
+    """Whole ids first, one index after the other: an OR over all of them would use none."""
+    for match in _matches(term):
+        found = queryset.filter(**match)
+        if found.exists():
+            return found
+    return queryset.filter(user_name__istartswith=term)
+
+
+def _matches(term: str) -> list[dict[str, Any]]:
+    if " " in term:
+        return []
+    spellings = sorted({term, term.lower()})
+    matches: list[dict[str, Any]] = [
+        {f"{name}__in": spellings} for name in ("conversation_id", "user_id", "session_id")
+    ]
+    try:
+        return [{"pk": uuid.UUID(term)}, *matches]
+    except ValueError:
+        return matches
+
+
+def _neighbours(connection: AgentConnection) -> list[dict[str, Any]]:
+    same = AgentConnection.objects.filter(
+        tenant=connection.tenant_id, conversation_id=connection.conversation_id
+    )
+    others = same.exclude(pk=connection.pk).order_by("received_at")[:MOST_NEIGHBOURS]
+    return [
+        {
+            "url": reverse("admin:connector_agentconnection_change", args=[other.pk]),
+            "received": moment(other.received_at),
+            "badge": state_badge(other.state),
+            "agent": other.user_name or other.user_id,
+        }
+        for other in others
+    ]
+
+
+def _facts(connection: AgentConnection, rights: Rights) -> Facts:
+    """Label and value; those without a value are left out."""
+    external_id = connection.external_id if rights.external_id else masked(connection.external_id)
+    span = took(connection)
+    facts: Facts = [
+        (_("Tenant"), connection.tenant),
+        (_("Agent"), connection.user_name),
+        (_("Queue"), connection.queue_name),
+        (_("Answering"), connection.get_answer_mode_display()),
+        (_("Received"), moment(connection.received_at)),
+        (_("Answered"), _answered(connection)),
+        (_("Lynn was told"), connection.delivered_at and moment(connection.delivered_at)),
+        (_("Took"), span is not None and seconds(span)),
+        (_("Next step"), connection.due_at and moment(connection.due_at)),
+        (_("Gives up"), connection.is_open and moment(connection.give_up_at)),
+        (_("Checks"), connection.checks),
+        (_("Deliveries tried"), connection.tries),
+        (_("Duplicates received"), connection.duplicates),
+        (_("Trouble"), connection.trouble_detail),
+        (_("Media type"), connection.media_type),
+        (_("Provider"), connection.provider),
+        (_("External id"), external_id),
+        (_("Conversation id"), _code(connection.conversation_id)),
+        (_("Session id"), _code(connection.session_id)),
+        (_("Participant id"), _code(connection.participant_id)),
+        (_("Agent id"), _code(connection.user_id)),
+        (_("Queue id"), _code(connection.queue_id)),
+        (_("Connection id"), _code(str(connection.pk))),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _answered(connection: AgentConnection) -> SafeString | str:
+    if connection.answered_at is None:
+        return ""
+    evidence = connection.get_evidence_display()
+    return format_html("{} ({})", moment(connection.answered_at), evidence)
+
+
+def _code(value: str) -> SafeString | str:
+    return format_html("<code>{}</code>", value) if value else ""

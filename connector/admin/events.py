@@ -1,0 +1,160 @@
+"""Events: what senders posted, and what became of each."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from connector.admin.base import ReadOnlyAdmin, TenantFilter
+from connector.admin.connections import Facts, rights_of
+from connector.admin.display import (
+    NOTHING,
+    badge,
+    identifier,
+    moment,
+    readable_body,
+    reason_words,
+)
+from connector.models import Event, EventOutcome
+
+# What the reasons mean that only events have.
+REASONS = {
+    "heartbeat": gettext_lazy("A sign of life of the notification channel"),
+    "topic_not_used": gettext_lazy("The portal does not need this topic"),
+    "acd_not_answered": gettext_lazy("The queue let go of it without an answer"),
+    "no_session": gettext_lazy("The event names no session"),
+    "before_user_start": gettext_lazy("Came before its user.start, and waits for it"),
+    "no_durations": gettext_lazy("The event does not say whether the agent answered"),
+}
+TONES = {
+    EventOutcome.OPENED: "delivered",
+    EventOutcome.EVIDENCE: "checking",
+    EventOutcome.REFUSED: "failed",
+}
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    lookups = ("outcome__exact", "tenant__id__exact")
+    list_display = [
+        "received",
+        "outcome_in_words",
+        "tenant",
+        "topic_in_short",
+        "reason_in_words",
+        "conversation",
+        "connection_link",
+    ]
+    list_filter = ["outcome", ("tenant", TenantFilter)]
+    list_select_related = ["tenant"]
+    actions = None
+    search_fields = ["conversation_id"]
+    search_help_text = gettext_lazy("A whole conversation id")
+    change_form_template = "admin/connector/event/change_form.html"
+    fields = ()
+    empty_text = gettext_lazy(
+        "No events yet. Everything that Genesys posts appears here, also what is refused. If you "
+        "expect some: open the tenant, and compare the webhook address and the token with what is "
+        "entered in Genesys."
+    )
+
+    @admin.display(description=gettext_lazy("received"), ordering="received_at")
+    def received(self, event: Event) -> SafeString | str:
+        return moment(event.received_at)
+
+    @admin.display(description=gettext_lazy("outcome"))
+    def outcome_in_words(self, event: Event) -> SafeString:
+        return _outcome(event)
+
+    @admin.display(description=gettext_lazy("topic"))
+    def topic_in_short(self, event: Event) -> str:
+        return event.kind or event.topic or NOTHING
+
+    @admin.display(description=gettext_lazy("reason"))
+    def reason_in_words(self, event: Event) -> str:
+        return _reason(event) or NOTHING
+
+    @admin.display(description=gettext_lazy("conversation"))
+    def conversation(self, event: Event) -> SafeString | str:
+        return identifier(event.conversation_id)
+
+    @admin.display(description=gettext_lazy("connection"))
+    def connection_link(self, event: Event) -> SafeString | str:
+        return _connection_link(event) or NOTHING
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        queryset = super().get_queryset(request)
+        return queryset if rights_of(request).bodies else queryset.defer("body")
+
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        """Newest first, by whichever index serves: ids sort by birth."""
+        return ["-received_at", "-id"] if "tenant__id__exact" in request.GET else ["-id"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if term:
+            queryset = queryset.filter(conversation_id__in=sorted({term, term.lower()}))
+        return queryset, False
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = dict(extra_context or {})
+        event = self.get_object(request, unquote(object_id))
+        if event is not None and self.has_view_permission(request, event):
+            context |= {"title": _("Event"), "facts": _facts(event), **_body(request, event)}
+        return super().change_view(request, object_id, form_url, context)
+
+
+def _body(request: HttpRequest, event: Event) -> dict[str, Any]:
+    rights = rights_of(request)
+    if not rights.bodies:
+        return {"bodies_hidden": True}
+    external_id = event.connection.external_id if event.connection else ""
+    hide = not rights.external_id
+    return {"body": readable_body(event.body, external_id=external_id, hide=hide)}
+
+
+def _facts(event: Event) -> Facts:
+    facts: Facts = [
+        (_("Tenant"), event.tenant),
+        (_("Received"), moment(event.received_at)),
+        (_("Event time"), event.event_time and moment(event.event_time)),
+        (_("Outcome"), _outcome(event)),
+        (_("Reason"), _reason(event)),
+        (_("What was wrong"), event.detail),
+        (_("Connection"), _connection_link(event)),
+        (_("Topic"), event.topic),
+        (_("Conversation id"), event.conversation_id),
+        (_("Session id"), event.session_id),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _outcome(event: Event) -> SafeString:
+    outcome = EventOutcome(event.outcome)
+    return badge(TONES.get(outcome, "ignored"), outcome.label)
+
+
+def _reason(event: Event) -> str:
+    return str(REASONS.get(event.reason) or reason_words(event.reason))
+
+
+def _connection_link(event: Event) -> SafeString | str:
+    if event.connection_id is None:
+        return ""
+    url = reverse("admin:connector_agentconnection_change", args=[event.connection_id])
+    return format_html('<a href="{}">{}</a>', url, _("Show"))

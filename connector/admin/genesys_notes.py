@@ -1,0 +1,67 @@
+"""What keeps us from seeing a tenant's agents in Genesys, and what a person can do about it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from connector.admin.display import reason_words
+from connector.domain import Reason
+from connector.models import GenesysAccess, Tenant
+
+REMEDIES: dict[str, Any] = {
+    Reason.GENESYS_CREDENTIALS_REFUSED: _(
+        "Check the region, the client id and the client secret below. In Genesys, under Admin > "
+        "Integrations > OAuth, the client must be active and of the type “Client Credentials”."
+    ),
+    Reason.GENESYS_PERMISSION_MISSING: _(
+        "In Genesys, give the OAuth client a role that holds the permission Analytics > Agent "
+        "State > View, for every division whose agents count (Admin > Integrations > OAuth > "
+        "Roles)."
+    ),
+    Reason.GENESYS_UNAVAILABLE: _(
+        "Usually this passes by itself, and the portal keeps asking. If it stays, check the region "
+        "and the API address below, and the status page of Genesys Cloud."
+    ),
+    Reason.ADDRESS_NOT_ALLOWED: _(
+        "The portal may not connect to this address. Correct it below, or ask whoever runs the "
+        "portal to open it (PORTAL_ALLOWED_UPSTREAMS)."
+    ),
+}
+NAMES_MISSING = _("Genesys does not tell us the names of the agents")
+NAMES_REMEDY = _(
+    "In Genesys, add the permission Analytics > Agent State Names > View to the role of the OAuth "
+    "client, for the same divisions. Until then each name is looked up in a call of its own, or "
+    "stays empty."
+)
+ANY_REMEDY = _("Check the Genesys Cloud settings below.")
+
+
+@dataclass(frozen=True)
+class Note:
+    """`tone` is error where nothing works, warning where something is missing."""
+
+    tone: str
+    title: Any
+    since: datetime | None
+    said: str
+    remedy: Any
+
+
+def access_of(tenant: Tenant) -> GenesysAccess | None:
+    """None as long as nobody has called this tenant's Genesys."""
+    access: GenesysAccess | None = getattr(tenant, "genesys", None)
+    return access
+
+
+def notes_on(tenant: Tenant) -> list[Note]:
+    access = access_of(tenant)
+    notes = []
+    if access and access.trouble:
+        remedy = REMEDIES.get(access.trouble, ANY_REMEDY)
+        title = reason_words(access.trouble)
+        notes.append(Note("error", title, access.trouble_since, access.trouble_detail, remedy))
+    if access and access.names_missing_since:
+        notes.append(Note("warning", NAMES_MISSING, access.names_missing_since, "", NAMES_REMEDY))
+    return notes

@@ -1,0 +1,250 @@
+"""The form of a tenant: secrets go in and never come out."""
+
+import re
+import zoneinfo
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from connector.domain import MEDIA_TYPES
+from connector.errors import SecretUnreadable
+from connector.models import REGIONS, Queue, Secret, Tenant
+from connector.models.tenant import default_media_types, validate_domain, validate_time_zone
+
+MEDIA_TYPE_LABELS = {
+    "voice": _("Voice"),
+    "chat": _("Chat"),
+    "email": _("E-mail"),
+    "callback": _("Callback"),
+    "cobrowse": _("Co-browse"),
+    "video": _("Video"),
+    "screenshare": _("Screen share"),
+    "message": _("Message (WhatsApp, web messaging, open messaging ...)"),
+    "internalmessage": _("Internal message"),
+    "screenmonitoring": _("Screen monitoring"),
+}
+
+# RFC 9110, 5.6.2 and 5.5: a token, a colon, printable ASCII.
+_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)")
+_OURS = {
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "idempotency-key",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+
+
+class Suggestions(forms.TextInput):
+    """A text box that suggests values and takes any other, too."""
+
+    template_name = "connector/suggestions.html"
+
+    def __init__(self, suggestions: tuple[tuple[str, str], ...], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.suggestions = suggestions
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        list_id = f"{name}-suggestions"
+        context = super().get_context(name, value, {**(attrs or {}), "list": list_id})
+        return {**context, "list_id": list_id, "suggestions": self.suggestions}
+
+
+class TidyField(forms.CharField):
+    """A name in lower case, however it was typed."""
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value) or "").lower()
+
+
+class WriteOnlyField(forms.CharField):
+    """Never shows what is stored or was typed; left empty, it changes nothing."""
+
+    def prepare_value(self, value: Any) -> str:
+        return ""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(data and str(data).strip())
+
+
+class HeadersField(WriteOnlyField):
+    """HTTP headers, `Name: value`, one a line; cleans to a dictionary."""
+
+    widget = forms.Textarea
+
+    def clean(self, value: Any) -> Any:
+        headers: dict[str, str] = {}
+        for line in filter(None, (line.strip() for line in super().clean(value).splitlines())):
+            name, content = self._parsed(line)
+            if name.lower() in {known.lower() for known in headers}:
+                raise forms.ValidationError(gettext("“%(name)s” stands here twice.") % {"name": name})
+            headers[name] = content
+        return headers
+
+    @staticmethod
+    def _parsed(line: str) -> tuple[str, str]:
+        match = _HEADER.fullmatch(line)
+        if match is None:
+            # The line itself is not repeated: it may hold a secret.
+            raise forms.ValidationError(
+                gettext(
+                    "Write each header as “Name: value” on a line of its own, in plain letters, "
+                    "digits and signs (ASCII)."
+                )
+            )
+        if match[1].lower() in _OURS:
+            raise forms.ValidationError(
+                gettext("“%(name)s” is set by the portal itself.") % {"name": match[1]}
+            )
+        return match[1], match[2]
+
+
+class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
+    region = TidyField(
+        label=_("Region"),
+        initial="mypurecloud.com",
+        max_length=253,
+        validators=[validate_domain],
+        widget=Suggestions(REGIONS),
+        help_text=_(
+            "The domain of your Genesys Cloud address, such as mypurecloud.ie. Choose one or type "
+            "another."
+        ),
+    )
+    time_zone = forms.CharField(
+        label=_("Time zone"),
+        initial="UTC",
+        max_length=64,
+        validators=[validate_time_zone],
+        widget=Suggestions(
+            tuple((zone, "") for zone in sorted(zoneinfo.available_timezones()) if "/" in zone)
+        ),
+        help_text=_("Start typing the name of the city, for example Bogota."),
+    )
+    client_secret = WriteOnlyField(
+        label=_("Client secret"),
+        required=False,
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "vTextField"}),
+    )
+    lynn_headers = HeadersField(
+        label=_("Extra headers"),
+        required=False,
+        max_length=8000,
+        widget=forms.Textarea(
+            attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false", "class": "headers"}
+        ),
+    )
+    remove_headers = forms.BooleanField(
+        label=_("Remove the stored headers"),
+        required=False,
+        help_text=_("Lynn is then called without extra headers."),
+    )
+    media_types = forms.MultipleChoiceField(
+        label=_("Media types"),
+        initial=default_media_types,
+        choices=[(name, MEDIA_TYPE_LABELS[name]) for name in MEDIA_TYPES],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Conversations of other kinds are ignored. Lynn's are messages."),
+    )
+
+    class Meta:
+        model = Tenant
+        fields = "__all__"  # noqa: DJ007  (the admin's fieldsets choose)
+        help_texts = {
+            "name": _("What people call this customer."),
+            "mode": _(
+                "Shadow is for trying out: everything is checked and recorded, but Lynn is not told."
+            ),
+            "client_id": _(
+                "Of an OAuth client with the grant type “Client Credentials” (Genesys: Admin > "
+                "Integrations > OAuth)."
+            ),
+            "queue_policy": _("The list of queues is at the end of this page."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "client_secret" in self.fields:
+            self.fields["client_secret"].help_text = secret_note(self.instance)
+        if "lynn_headers" in self.fields:
+            self.fields["lynn_headers"].help_text = headers_note(self.instance)
+
+    def clean_client_secret(self) -> Secret:
+        typed: str = self.cleaned_data["client_secret"]
+        return Secret.hide(typed) if typed else self.instance.client_secret
+
+    def clean_lynn_headers(self) -> Secret:
+        typed: dict[str, str] = self.cleaned_data["lynn_headers"]
+        if not typed:
+            return self.instance.lynn_headers
+        scratch = Tenant()
+        scratch.extra_headers = typed
+        return scratch.lynn_headers
+
+    def clean(self) -> dict[str, Any] | None:
+        if self.cleaned_data.get("remove_headers"):
+            if "lynn_headers" in self.changed_data:
+                self.add_error(
+                    "remove_headers", gettext("Either enter headers or remove them, not both.")
+                )
+            self.cleaned_data["lynn_headers"] = Secret()
+        return super().clean()
+
+
+class QueueForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Queue
+        fields = ("genesys_id", "name", "answer_mode", "enabled")
+        labels = {"genesys_id": _("Queue id in Genesys"), "enabled": _("In use")}
+        help_texts = {
+            "genesys_id": _("The last part of the address of the queue's page in Genesys."),
+            "name": _("For people only; any name will do."),
+            "answer_mode": _("Automatic, if Genesys connects the agent without asking."),
+            "enabled": _("Switched off, its conversations are ignored."),
+        }
+
+    def clean_genesys_id(self) -> str:
+        return str(self.cleaned_data["genesys_id"]).strip().lower()
+
+
+def secret_note(tenant: Tenant) -> str:
+    secret = _as_secret(tenant.client_secret)
+    if not secret:
+        return gettext("None is stored yet. It is kept encrypted and never shown again.")
+    try:
+        secret.reveal()
+    except SecretUnreadable:
+        return gettext("The stored secret cannot be read any more; please enter it again.")
+    return gettext("A secret is stored. Leave this empty to keep it.")
+
+
+def headers_note(tenant: Tenant) -> str:
+    how = gettext(
+        "Only if Lynn asks for them, such as “X-Api-Key: ...”: one a line. What you enter replaces "
+        "all stored ones and is never shown again."
+    )
+    return f"{headers_stored(tenant)} {how}"
+
+
+def headers_stored(tenant: Tenant) -> str:
+    """Which headers are stored, by name: their values may be secrets."""
+    try:
+        names = ", ".join(tenant.extra_headers) if _as_secret(tenant.lynn_headers) else ""
+    except SecretUnreadable:
+        return gettext("The stored headers cannot be read any more; please enter them again.")
+    if not names:
+        return gettext("None are stored.")
+    return gettext("Stored: %(names)s.") % {"names": names}
+
+
+def _as_secret(value: Secret | str) -> Secret:
+    """A tenant that was never saved holds the empty default."""
+    return value if isinstance(value, Secret) else Secret.hide(value)

@@ -1,0 +1,219 @@
+"""Tenants: the list, and the page with all settings of one."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import F, ProtectedError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from connector.admin.base import sees_all_tenants
+from connector.admin.display import badge
+from connector.admin.genesys_notes import access_of, notes_on
+from connector.admin.tenant_form import (
+    MEDIA_TYPE_LABELS,
+    QueueForm,
+    TenantForm,
+    headers_stored,
+)
+from connector.admin.tokens import TokenViews
+from connector.models import Queue, Tenant
+
+Fieldsets = list[tuple[Any, dict[str, Any]]]
+
+FIELDSETS: Fieldsets = [
+    (_("Who"), {"fields": ["name", "slug", "enabled", "mode", "time_zone"]}),
+    (
+        _("Genesys Cloud"),
+        {
+            "fields": ["region", "client_id", "client_secret", "api_url", "login_url"],
+            "description": _(
+                "The OAuth client with which the portal asks Genesys whether the agent answered. "
+                "Its role needs the permissions Analytics > Agent State > View and Analytics > "
+                "Agent State Names > View."
+            ),
+        },
+    ),
+    (
+        _("Lynn"),
+        {
+            "fields": ["lynn_base_url", "lynn_headers", "remove_headers"],
+            "description": _("Where the portal says that the agent is connected."),
+        },
+    ),
+    (
+        _("Which conversations"),
+        {
+            "fields": ["queue_policy", "answer_mode", "media_types"],
+            "description": _(
+                "In a manual queue the agent has to accept, so the portal asks Genesys until that "
+                "is seen. In an automatic queue Lynn is told at once."
+            ),
+        },
+    ),
+    (
+        _("Timing"),
+        {
+            "fields": [
+                "first_check_after",
+                "check_every",
+                "give_up_after",
+                "deliver_within",
+                "without_name",
+                "inbound_per_second",
+            ],
+            "description": _("What is here suits most contact centres."),
+        },
+    ),
+    (_("People"), {"fields": ["people"]}),
+]
+
+# What stands in place of a form field for people who may only look; None leaves it out.
+FOR_READERS = {
+    "client_secret": "secret_in_words",
+    "lynn_headers": "headers_in_words",
+    "media_types": "media_types_in_words",
+    "remove_headers": None,
+}
+
+
+class QueueInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = Queue
+    form = QueueForm
+    extra = 0
+    verbose_name = _("queue")
+    verbose_name_plural = _("Queues")
+
+
+@admin.register(Tenant)
+class TenantAdmin(TokenViews):
+    form = TenantForm
+    inlines = [QueueInline]
+    tenant_people = "people"
+    lookups = ("enabled__exact", "mode__exact")
+    list_display = ["name", "slug", "in_use", "mode", "region", "genesys_in_words"]
+    list_filter = ["enabled", "mode"]
+    list_select_related = ["genesys"]
+    search_fields = ["name", "slug"]
+    search_help_text = _("Name or slug")
+    filter_horizontal = ["people"]
+    actions = None
+    change_form_template = "admin/connector/tenant/change_form.html"
+    empty_text = _(
+        "No tenants yet. A tenant joins one Genesys Cloud organisation to one Lynn. If you may add "
+        "tenants, use the button “Add tenant”; if not, ask an administrator to list you under "
+        "“People” of the tenants that you look after."
+    )
+
+    @admin.display(description=_("in use"), ordering="enabled")
+    def in_use(self, tenant: Tenant) -> SafeString:
+        return badge("delivered", _("On")) if tenant.enabled else badge("ignored", _("Off"))
+
+    @admin.display(description=_("Genesys"))
+    def genesys_in_words(self, tenant: Tenant) -> SafeString | str:
+        notes = notes_on(tenant)
+        if notes:
+            return badge("failed" if notes[0].tone == "error" else "not-answered", notes[0].title)
+        return gettext("no trouble") if access_of(tenant) else gettext("not asked yet")
+
+    @admin.display(description=_("client secret"))
+    def secret_in_words(self, tenant: Tenant) -> str:
+        return gettext("stored") if tenant.client_secret else gettext("none stored")
+
+    @admin.display(description=_("extra headers"))
+    def headers_in_words(self, tenant: Tenant) -> str:
+        return headers_stored(tenant)
+
+    @admin.display(description=_("media types"))
+    def media_types_in_words(self, tenant: Tenant) -> str:
+        return ", ".join(str(MEDIA_TYPE_LABELS.get(name, name)) for name in tenant.media_types)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
+        if obj is None or self.has_change_permission(request, obj):
+            return FIELDSETS
+        return [(title, _for_readers(options)) for title, options in FIELDSETS]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
+        return [shown for shown in FOR_READERS.values() if shown]
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
+        return {} if obj else {"slug": ("name",)}
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = dict(extra_context or {})
+        tenant = self.get_object(request, object_id)
+        if tenant is not None:
+            context |= {
+                "webhook": self.webhook_box(tenant),
+                "notes": notes_on(tenant),
+                "show_delete": not tenant.connections.exists(),
+            }
+        return super().change_view(request, object_id, form_url, context)
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
+        """Writes only what was changed, so that nobody undoes another's work unseen."""
+        if not change:
+            obj.save()
+            return
+        columns = {field.name for field in obj._meta.concrete_fields} & set(form.changed_data)
+        if form.cleaned_data.get("remove_headers"):
+            columns.add("lynn_headers")
+        obj.save(update_fields=[*columns, "updated_at"])
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        tenant = form.instance
+        if not change and not sees_all_tenants(request):
+            tenant.people.add(request.user.pk)
+        if change and (form.has_changed() or any(each.has_changed() for each in formsets)):
+            Tenant.objects.filter(pk=tenant.pk).update(version=F("version") + 1)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Tenant) -> HttpResponseRedirect:
+        self.message_user(
+            request, gettext("Next: make a token below, and give it to Genesys."), messages.INFO
+        )
+        return self.back_to(obj.pk)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        tenant = self.get_object(request, object_id)
+        if tenant is None:
+            return super().delete_view(request, object_id, extra_context)
+        try:
+            if not tenant.connections.exists():
+                return super().delete_view(request, object_id, extra_context)
+        except ProtectedError:
+            pass  # one came in at this very moment
+        return self._stays(request, tenant)
+
+    def _stays(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:
+        words = gettext(
+            "“%(tenant)s” has connections and cannot be deleted, so that the record of what "
+            "happened stays whole. Switch it off instead: take the tick from “Enabled” and save."
+        )
+        self.message_user(request, words % {"tenant": tenant}, messages.ERROR)
+        return self.back_to(tenant.pk)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """In numbers: a list of every event that goes with a tenant would help nobody."""
+        [tenant] = objs
+        counts = {
+            str(related.model._meta.verbose_name_plural): related.count()
+            for related in (tenant.queues, tenant.tokens, tenant.events)
+        }
+        return [format_html("{}", tenant)], counts, set(), []
+
+
+def _for_readers(options: dict[str, Any]) -> dict[str, Any]:
+    shown = (FOR_READERS.get(name, name) for name in options["fields"])
+    return {**options, "fields": [name for name in shown if name]}

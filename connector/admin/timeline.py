@@ -1,0 +1,203 @@
+"""What happened to one connection, in order: events that came in, calls that went out, the end."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from connector.admin.display import NOTHING, offset, readable_body, reason_words
+from connector.domain import Kind, Outcome, State
+from connector.models import AgentConnection, Attempt, Event
+
+KIND_TITLES = {
+    Kind.TOKEN: gettext_lazy("Got a token from Genesys"),
+    Kind.STATUS: gettext_lazy("Asked Genesys about the agent"),
+    Kind.NAME: gettext_lazy("Asked Genesys for the agent's name"),
+    Kind.DELIVERY: gettext_lazy("Told Lynn"),
+}
+# Genesys analytics API, segmentType, as a contact centre would say it.
+SEGMENT_WORDS = {
+    "": gettext_lazy("not seen with the agent"),
+    "alert": gettext_lazy("still ringing"),
+    "contacting": gettext_lazy("still ringing"),
+    "interact": gettext_lazy("answered"),
+    "hold": gettext_lazy("answered, on hold"),
+    "parked": gettext_lazy("answered, parked"),
+    "wrapup": gettext_lazy("already over, after-call work"),
+}
+GOOD, BAD, PLAIN = "good", "bad", "plain"
+TONES = {
+    Outcome.OK: GOOD,
+    Outcome.REFUSED: BAD,
+    Outcome.UNAVAILABLE: BAD,
+    Outcome.NOT_ALLOWED: BAD,
+    Outcome.INTERRUPTED: BAD,
+}
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What the reader may see besides the plain facts."""
+
+    bodies: bool
+    external_id: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """One half of an unfolded step: a title, some lines, a body."""
+
+    title: str
+    lines: list[str]
+    body: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    at: datetime
+    offset: str
+    tone: str
+    title: str
+    words: str
+    url: str = ""
+    parts: list[Part] = field(default_factory=list)
+    bodies_hidden: bool = False
+
+
+def timeline(
+    connection: AgentConnection,
+    events: Iterable[Event],
+    attempts: Iterable[Attempt],
+    rights: Rights,
+) -> list[Entry]:
+    entries = [_received(connection, event, rights) for event in events]
+    entries += [_called(connection, attempt, rights) for attempt in attempts]
+    entries.sort(key=lambda entry: entry.at)
+    if connection.final_at:
+        entries.append(_ended(connection, connection.final_at))
+    return entries
+
+
+def _after(connection: AgentConnection, at: datetime) -> str:
+    return offset(at - connection.received_at)
+
+
+def _received(connection: AgentConnection, event: Event, rights: Rights) -> Entry:
+    words = [event.get_outcome_display()]
+    if event.reason and event.reason != connection.reason:
+        words.append(reason_words(event.reason))
+    return Entry(
+        at=event.received_at,
+        offset=_after(connection, event.received_at),
+        tone=PLAIN,
+        title=_("Received %(kind)s") % {"kind": event.kind or event.topic},
+        words=" · ".join(words),
+        url=reverse("admin:connector_event_change", args=[event.pk]),
+        parts=[_posted(connection, event, rights)],
+        bodies_hidden=not rights.bodies,
+    )
+
+
+def _posted(connection: AgentConnection, event: Event, rights: Rights) -> Part:
+    lines = [event.topic] if event.topic else []
+    return Part(_("What was posted"), lines, _body(event, "body", connection, rights))
+
+
+def _called(connection: AgentConnection, attempt: Attempt, rights: Rights) -> Entry:
+    return Entry(
+        at=attempt.started_at,
+        offset=_after(connection, attempt.started_at),
+        tone=TONES.get(Outcome(attempt.outcome), PLAIN),
+        title=str(KIND_TITLES[Kind(attempt.kind)]),
+        words=" · ".join(_words(connection, attempt)),
+        parts=[_request(connection, attempt, rights), _answer(connection, attempt, rights)],
+        bodies_hidden=not rights.bodies,
+    )
+
+
+def _words(connection: AgentConnection, attempt: Attempt) -> list[str]:
+    words = [_what_it_said(attempt)]
+    if attempt.count > 1:
+        words[0] = _repeated(connection, attempt, words[0])
+    if attempt.outcome != Outcome.OK:
+        words.insert(0, attempt.get_outcome_display())
+    if attempt.status_code:
+        words.append(f"HTTP {attempt.status_code}")
+    if attempt.duration_ms is not None:
+        words.append(f"{attempt.duration_ms} ms")
+    if attempt.trigger == "person":
+        words.append(attempt.get_trigger_display())
+    return [word for word in words if word]
+
+
+def _what_it_said(attempt: Attempt) -> str:
+    if attempt.kind == Kind.STATUS and attempt.outcome == Outcome.OK:
+        return str(SEGMENT_WORDS.get(attempt.detail, attempt.detail))
+    return attempt.detail
+
+
+def _repeated(connection: AgentConnection, attempt: Attempt, said: str) -> str:
+    """Checks that said the same are one entry: how many, and from when to when."""
+    counted = (
+        ngettext("%(count)d check", "%(count)d checks", attempt.count)
+        if attempt.kind == Kind.STATUS
+        else ngettext("%(count)d call", "%(count)d calls", attempt.count)
+    )
+    span = _("%(counted)s from %(first)s to %(last)s s") % {
+        "counted": counted % {"count": attempt.count},
+        "first": _after(connection, attempt.started_at),
+        "last": _after(connection, attempt.last_at),
+    }
+    return f"{said}, {span}" if said else span
+
+
+def _request(connection: AgentConnection, attempt: Attempt, rights: Rights) -> Part:
+    lines = [f"{attempt.method} {attempt.url}", *_headers(attempt.request_headers)]
+    return Part(_("Request"), lines, _body(attempt, "request_body", connection, rights))
+
+
+def _answer(connection: AgentConnection, attempt: Attempt, rights: Rights) -> Part:
+    status = f"HTTP {attempt.status_code}" if attempt.status_code else _("No answer")
+    lines = [status, *_headers(attempt.response_headers)]
+    if attempt.timing:
+        lines.append(", ".join(f"{name}: {value} ms" for name, value in attempt.timing.items()))
+    if attempt.response_length:
+        lines.append(_("%(count)d bytes in all") % {"count": attempt.response_length})
+    return Part(_("Answer"), lines, _body(attempt, "response_body", connection, rights))
+
+
+def _headers(headers: dict[str, Any]) -> list[str]:
+    return [f"{name}: {value}" for name, value in headers.items()]
+
+
+def _body(row: Event | Attempt, column: str, connection: AgentConnection, rights: Rights) -> str:
+    """Read only for whoever may see it: for others the column was not even fetched."""
+    if not rights.bodies:
+        return ""
+    body = getattr(row, column)
+    hide = not rights.external_id
+    return readable_body(body, external_id=connection.external_id, hide=hide)
+
+
+def _ended(connection: AgentConnection, at: datetime) -> Entry:
+    delivered = connection.state in (State.DELIVERED, State.SHADOWED)
+    return Entry(
+        at=at,
+        offset=_after(connection, at),
+        tone=GOOD if delivered else PLAIN,
+        title=State(connection.state).label,
+        words=reason_words(connection.reason),
+    )
+
+
+def took(connection: AgentConnection) -> timedelta | None:
+    """From the event to the end; None while it is open."""
+    end = connection.delivered_at or connection.final_at
+    return end - connection.received_at if end else None
+
+
+__all__ = ["NOTHING", "Entry", "Rights", "timeline", "took"]

@@ -1,0 +1,1 @@
+"""The trail: what it says of each agent connection, sealed, proved and given out."""

@@ -1,0 +1,1 @@
+"""Calls to Genesys and Lynn. Plain values in and out; no model, no database."""

@@ -1,0 +1,272 @@
+"""One HTTP call: planned as a Call, made by `send`, described by an Exchange.
+
+No redirects, no proxies, no .netrc, no cookies, no retries, no decompression: what was asked and
+what came back is exactly what the audit shows. `send` never raises for what others do wrong.
+"""
+
+import hashlib
+import json
+import os
+import ssl
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import certifi
+import requests
+from django.utils import timezone
+from requests.adapters import HTTPAdapter
+from urllib3 import connection, connectionpool, exceptions
+
+from connector.clients import guard
+from connector.errors import AddressNotAllowed, ServiceError, ServiceRefused, ServiceUnavailable
+
+KEPT_BYTES = 16 * 1024
+USER_AGENT = "agent-connected-portal"
+AGAIN = frozenset({408, 425, 429})  # worth asking again, like every 5xx
+_SHOWN_REQUEST_HEADERS = ("content-type", "accept", "idempotency-key")
+_SHOWN_ANSWER_HEADERS = (
+    "content-type",
+    "content-length",
+    "content-encoding",
+    "date",
+    "location",
+    "retry-after",
+    "server",
+    "inin-correlation-id",
+    "inin-ratelimit-allowed",
+    "inin-ratelimit-count",
+    "inin-ratelimit-reset",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """An outbound call that is going to be made. `headers` may hold secrets; `shown_*` do not."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes = b""
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    limit: int = 1024 * 1024  # bytes of the answer that are read
+
+    @property
+    def shown_headers(self) -> dict[str, str]:
+        return {
+            name: value if name.lower() in _SHOWN_REQUEST_HEADERS else "••••"
+            for name, value in self.headers.items()
+            if name.lower() not in ("authorization", "user-agent", "accept-encoding")
+        }
+
+    @property
+    def shown_body(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+
+@dataclass(kw_only=True)
+class Exchange:
+    """What came of a call. Without an answer `status` is None and `failure` says why.
+
+    `body` is what was read; `is_cut` says that more was to come, or that the connection broke.
+    Headers are on an allow-list and in lower case.
+    """
+
+    call: Call
+    started_at: datetime
+    duration_ms: int = 0
+    timing: dict[str, float] = field(default_factory=dict)
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    length: int = 0
+    is_cut: bool = False
+    failure: ServiceError | None = None
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.body).hexdigest() if self.status is not None else ""
+
+    @property
+    def shown_body(self) -> str:
+        return self.body[:KEPT_BYTES].decode("utf-8", "replace").replace("\x00", "\ufffd")
+
+    @property
+    def is_success(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the service asked us to wait; the date form is not used by Genesys."""
+        value = self.headers.get("retry-after", "").strip()
+        return float(value) if value.isascii() and value.isdigit() else None
+
+    def json(self) -> Any:
+        """The answer; raises ServiceUnavailable where it is not whole JSON in UTF-8."""
+        if self.is_cut or self.headers.get("content-encoding", "identity") != "identity":
+            raise ServiceUnavailable(f"{self.answered} with something that cannot be read")
+        try:
+            return json.loads(self.body.decode("utf-8"))
+        except (ValueError, RecursionError):
+            raise ServiceUnavailable(f"{self.answered} with something that is not JSON") from None
+
+    @property
+    def answered(self) -> str:
+        return f"{_host(self.call.url)} answered {self.status}"
+
+    def raise_for_status(self) -> None:
+        """Turn everything but a 2xx into our own error."""
+        if self.failure:
+            raise self.failure
+        if self.is_success:
+            return
+        if self.status in AGAIN or (self.status or 0) >= 500:
+            raise ServiceUnavailable(self.answered, retry_after=self.retry_after)
+        raise ServiceRefused(self.answered)
+
+
+def json_body(content: object) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def send(call: Call) -> Exchange:
+    """Make the call, in at most 8 s altogether."""
+    exchange = Exchange(call=call, started_at=timezone.now())
+    started = time.monotonic()
+    with guard.deadline() as timing:
+        try:
+            _fill(exchange, timing, started)
+        except AddressNotAllowed as exc:
+            exchange.failure = exc
+        except _FAILURES as exc:
+            exchange.failure = ServiceUnavailable(_in_words(exc, call.url))
+    total = (time.monotonic() - started) * 1000
+    exchange.duration_ms = round(total)
+    exchange.timing = {**timing, "total": round(total, 1)}
+    return exchange
+
+
+_FAILURES = (requests.RequestException, exceptions.HTTPError, OSError, ValueError)
+
+
+def _fill(exchange: Exchange, timing: dict[str, float], started: float) -> None:
+    call = exchange.call
+    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **call.headers}
+    request = requests.Request(call.method, call.url, headers, data=call.body or None).prepare()
+    timeout = (guard.CONNECT_SECONDS, guard.READ_SECONDS)
+    response = _adapter().send(request, stream=True, timeout=timeout)
+    timing["first_byte"] = round((time.monotonic() - started) * 1000, 1)
+    exchange.status = response.status_code
+    exchange.headers = {
+        name.lower(): value
+        for name, value in response.headers.items()
+        if name.lower() in _SHOWN_ANSWER_HEADERS
+    }
+    _read(exchange, response)
+
+
+def _read(exchange: Exchange, response: requests.Response) -> None:
+    """Read the body up to the call's limit. The status has arrived, so a body that breaks off
+    does not undo the answer: it is noted as cut."""
+    chunks: list[bytes] = []
+    try:
+        for chunk in response.raw.stream(16 * 1024, decode_content=False):
+            chunks.append(chunk)
+            exchange.length += len(chunk)
+            if exchange.length > exchange.call.limit:
+                exchange.is_cut = True
+                break
+    except _FAILURES:
+        exchange.is_cut = True
+    exchange.body = b"".join(chunks)[: exchange.call.limit]
+    if exchange.is_cut:
+        response.close()
+    response.raw.release_conn()
+
+
+def _in_words(exc: Exception, url: str) -> str:
+    host = _host(url)
+    text = str(exc)
+    if isinstance(exc, requests.ConnectTimeout) or "ConnectTimeout" in text:
+        return f"{host} could not be reached within {guard.CONNECT_SECONDS:.0f} s"
+    if isinstance(exc, requests.Timeout | TimeoutError) or "timed out" in text.lower():
+        return f"{host} did not answer in time"
+    if isinstance(exc, requests.exceptions.SSLError):
+        return f"{host} has no valid certificate ({_innermost(exc)})"
+    if "NameResolution" in text or "resolve" in text.lower():
+        return f"the name {host} could not be resolved"
+    return f"the connection to {host} failed ({_innermost(exc)})"
+
+
+def _innermost(exc: BaseException) -> str:
+    while (deeper := exc.__cause__ or exc.__context__) is not None:
+        exc = deeper
+    return str(getattr(exc, "strerror", None) or exc)[:200]
+
+
+def _host(url: str) -> str:
+    return url.split("/")[2].rpartition("@")[2] if "//" in url else url
+
+
+class _PlainConnection(connection.HTTPConnection):
+    def _new_conn(self) -> Any:
+        return _connected(self, encrypted=False)
+
+
+class _EncryptedConnection(connection.HTTPSConnection):
+    def _new_conn(self) -> Any:
+        return _connected(self, encrypted=True)
+
+
+def _connected(conn: connection.HTTPConnection, *, encrypted: bool) -> Any:
+    host = conn._dns_host
+    try:
+        return guard.connect(host, conn.port or 0, encrypted=encrypted)
+    except TimeoutError as exc:
+        raise exceptions.ConnectTimeoutError(conn, f"ConnectTimeout: {host}") from exc
+    except OSError as exc:
+        raise exceptions.NewConnectionError(conn, f"{exc}") from exc
+
+
+class _PlainPool(connectionpool.HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _EncryptedPool(connectionpool.HTTPSConnectionPool):
+    ConnectionCls = _EncryptedConnection
+
+
+class GuardedAdapter(HTTPAdapter):
+    """Keeps connections alive; every new one passes the guard."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=_tls(), **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _EncryptedPool}
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """The context knows the certificate authorities; loading them anew for each connection
+        would cost more than the call."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
+
+def _tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = guard.DeadlineSSLSocket
+    return context
+
+
+_adapters: list[GuardedAdapter] = []
+
+
+def _adapter() -> GuardedAdapter:
+    """One for the process; a forked child must not share its parent's connections."""
+    if not _adapters:
+        _adapters.append(GuardedAdapter(pool_connections=64, pool_maxsize=32, max_retries=0))
+    return _adapters[0]
+
+
+os.register_at_fork(after_in_child=_adapters.clear)

@@ -1,0 +1,168 @@
+"""Genesys Cloud: the token, what agents are doing, what they are called."""
+
+import base64
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from connector.clients.base import Call, Exchange, json_body
+from connector.decide import KNOWN_SEGMENTS, AgentStatus, Session
+from connector.errors import (
+    CredentialsRefused,
+    PermissionMissing,
+    ServiceRefused,
+    ServiceUnavailable,
+)
+
+logger = logging.getLogger(__name__)
+
+MAX_AGENTS = 50  # Genesys analytics API: a status query answers for at most 50 agents
+_unknown_segments: set[str] = set()
+
+
+def token_call(login_url: str, client_id: str, client_secret: str) -> Call:
+    """Genesys OAuth: client credentials."""
+    basic = base64.b64encode(f"{client_id}:{client_secret}".encode()).decode()
+    return Call(
+        method="POST",
+        url=f"{login_url}/oauth/token",
+        headers={
+            "Authorization": f"Basic {basic}",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        },
+        body=b"grant_type=client_credentials",
+        limit=64 * 1024,
+    )
+
+
+def read_token(exchange: Exchange) -> tuple[str, int]:
+    """The token and the seconds that it lives. Genesys says `invalid_client`, with 400 or 401,
+    for a wrong id, a wrong secret and a wrong region alike: CredentialsRefused."""
+    if exchange.status in (400, 401, 403):
+        raise CredentialsRefused(
+            f"{exchange.answered}: client id and secret were not accepted; check client id, secret "
+            "and region (a wrong region looks the same)"
+        )
+    exchange.raise_for_status()
+    answer = exchange.json()
+    token = answer.get("access_token") if isinstance(answer, dict) else None
+    if not isinstance(token, str) or not token:
+        raise ServiceUnavailable(f"{exchange.answered} without a token")
+    lifetime = answer.get("expires_in")
+    return token, int(lifetime) if isinstance(lifetime, int | float) and lifetime > 0 else 300
+
+
+def status_call(api_url: str, token: str, user_ids: Sequence[str]) -> Call:
+    """Genesys analytics API: one agent by GET, up to 50 by one query."""
+    if len(user_ids) == 1:
+        path = f"/api/v2/analytics/agents/{_in_path(user_ids[0])}/status"
+        return Call(method="GET", url=api_url + path, headers=_authorised(token))
+    predicates = [{"dimension": "userId", "value": user_id} for user_id in user_ids]
+    return Call(
+        method="POST",
+        url=f"{api_url}/api/v2/analytics/agents/status/query",
+        headers={**_authorised(token), "Content-Type": "application/json"},
+        body=json_body({"userFilter": {"type": "or", "predicates": predicates}}),
+        limit=8 * 1024 * 1024,
+    )
+
+
+def read_statuses(exchange: Exchange, user_ids: Sequence[str]) -> list[AgentStatus]:
+    """What the agents are doing. An agent who was asked for alone is known by the address."""
+    _raise_for_status(exchange)
+    answer = exchange.json()
+    if not isinstance(answer, dict):
+        raise ServiceUnavailable(f"{exchange.answered} with something that is no agent status")
+    if len(user_ids) == 1:
+        return [_status(answer, known_id=user_ids[0])]
+    entities = answer.get("entities")
+    if entities is not None and not isinstance(entities, list):
+        raise ServiceUnavailable(f"{exchange.answered} with something that is no agent status")
+    return [_status(entity) for entity in entities or [] if isinstance(entity, dict)]
+
+
+def name_call(api_url: str, token: str, user_id: str) -> Call:
+    """Genesys users API: the fallback where the status comes without a name."""
+    path = f"/api/v2/users/{_in_path(user_id)}"
+    return Call(method="GET", url=api_url + path, headers=_authorised(token))
+
+
+def read_name(exchange: Exchange) -> str:
+    """The agent's name, "" where Genesys knows none."""
+    if exchange.status == 404:
+        return ""
+    _raise_for_status(exchange)
+    answer = exchange.json()
+    return _text(answer, "name") if isinstance(answer, dict) else ""
+
+
+def _raise_for_status(exchange: Exchange) -> None:
+    if exchange.status == 401:
+        raise CredentialsRefused(f"{exchange.answered}: the token was not accepted")
+    if exchange.status == 403:
+        raise PermissionMissing(f"{exchange.answered}: {_complaint(exchange)}")
+    if exchange.status == 404:
+        raise ServiceRefused(f"{exchange.answered}: Genesys knows no such agent")
+    exchange.raise_for_status()
+
+
+def _complaint(exchange: Exchange) -> str:
+    try:
+        answer = exchange.json()
+    except ServiceUnavailable:
+        return "a permission is missing"
+    return (_text(answer, "message") if isinstance(answer, dict) else "") or "no reason given"
+
+
+def _status(entity: dict[str, Any], known_id: str = "") -> AgentStatus:
+    sessions = entity.get("sessions")
+    return AgentStatus(
+        user_id=known_id or _text(entity, "userId"),
+        user_name=_text(entity, "userName"),
+        sessions=tuple(
+            _session(session)
+            for session in (sessions if isinstance(sessions, list) else [])
+            if isinstance(session, dict)
+        ),
+        source=entity,
+    )
+
+
+def _session(session: dict[str, Any]) -> Session:
+    segment = _text(session, "segmentType").lower()
+    if segment and segment not in KNOWN_SEGMENTS and segment not in _unknown_segments:
+        _unknown_segments.add(segment)
+        logger.warning("Genesys names an unknown segment type “%s”; it counts as not yet", segment)
+    return Session(
+        conversation_id=_text(session, "conversationId"),
+        session_id=_text(session, "sessionId"),
+        segment=segment,
+        session_start=_moment(session.get("sessionStart")),
+        segment_start=_moment(session.get("segmentStart")),
+    )
+
+
+def _text(content: dict[str, Any], name: str) -> str:
+    value = content.get(name)
+    if not isinstance(value, str):
+        return ""
+    return value.encode("utf-8", "ignore").decode().replace("\x00", "").strip()
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _authorised(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+
+
+def _in_path(user_id: str) -> str:
+    return quote(user_id, safe="")

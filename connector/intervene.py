@@ -1,0 +1,47 @@
+"""What a person may do to one connection: deliver again, check again, cancel."""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import transaction
+
+from connector import decide
+from connector.decide import Verdict
+from connector.models import AgentConnection
+
+
+def deliver_again(pk: uuid.UUID, now: datetime) -> AgentConnection:
+    """Tell Lynn again, for as long as the tenant's `deliver_within` from now.
+
+    Needs evidence that the agent answered; raises NotPossible otherwise. On one that is being
+    delivered it brings the next try forward.
+    """
+    return _move(pk, now, lambda row: decide.deliver_again(row, row.tenant.policy, now))
+
+
+def check_again(pk: uuid.UUID, now: datetime) -> AgentConnection:
+    """Ask Genesys again, for the tenant's `give_up_after` from now; raises NotPossible."""
+    return _move(pk, now, lambda row: decide.check_again(row, row.tenant.policy, now))
+
+
+def cancel(pk: uuid.UUID, now: datetime) -> AgentConnection:
+    """Stop working on it. A call that is under way is not called back; raises NotPossible."""
+    return _move(pk, now, lambda row: decide.cancel(row))
+
+
+def _move(
+    pk: uuid.UUID, now: datetime, verdict_on: Callable[[AgentConnection], Verdict]
+) -> AgentConnection:
+    with transaction.atomic():
+        row = (
+            AgentConnection.objects.select_related("tenant")
+            .select_for_update(of=("self",))
+            .get(pk=pk)
+        )
+        verdict = verdict_on(row)
+        if verdict.state.is_open and row.is_leased(now):
+            return row  # a worker is at it this moment, which is as soon as can be
+        row.lease = None
+        row.save(update_fields=row.move_to(verdict, now) | {"lease"})
+        return row

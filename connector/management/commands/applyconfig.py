@@ -1,0 +1,43 @@
+"""./run applyconfig: make tenants and queues equal to a file."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone, translation
+
+from connector import config
+from connector.errors import ConfigurationError
+from connector.management.help import AsWritten
+
+EXAMPLES = """\
+A tenant of the file becomes equal to it: what the file leaves out gets its default, and queues
+that it does not list are removed. Only secrets that it leaves out are kept. Tenants that are not
+in the file stay untouched. One mistake anywhere, and nothing is changed.
+
+examples:
+  applyconfig tenants.yaml --plan      show what would change
+  applyconfig tenants.yaml             change it
+  exportconfig > tenants.yaml          get the present state as such a file
+  cat tenants.yaml | applyconfig -     read standard input
+"""
+
+
+class Command(BaseCommand):
+    help = "Make tenants and their queues equal to a configuration file (YAML or JSON)."
+    missing_args_message = "Name the configuration file, or - for standard input."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.formatter_class, parser.epilog = AsWritten, EXAMPLES
+        parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
+        parser.add_argument(
+            "--plan", action="store_true", help="show what would change, and change nothing"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        act = config.plan if options["plan"] else config.apply
+        try:
+            with translation.override("en"):
+                changes = act(config.Source.open(options["file"]), timezone.now())
+        except ConfigurationError as exc:
+            raise CommandError(str(exc)) from exc
+        self.stdout.write("\n".join(changes) or "nothing to change")

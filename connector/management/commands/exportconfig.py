@@ -1,0 +1,32 @@
+"""./run exportconfig: the tenants as a configuration file."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from connector import config
+from connector.errors import ConfigurationError
+from connector.management.help import AsWritten
+
+EXAMPLES = """\
+Secrets are left out. Applied to the same portal, the file changes nothing; a tenant that is new
+elsewhere needs its secrets written in first.
+
+examples:
+  exportconfig > tenants.yaml
+  exportconfig --tenant banco-sur
+"""
+
+
+class Command(BaseCommand):
+    help = "Print tenants and their queues as a configuration file for applyconfig."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.formatter_class, parser.epilog = AsWritten, EXAMPLES
+        parser.add_argument("--tenant", metavar="SLUG", help="this tenant alone")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self.stdout.write(config.export(options["tenant"]))
+        except ConfigurationError as exc:
+            raise CommandError(str(exc)) from exc

@@ -1,0 +1,57 @@
+"""Who may do what: the groups that `migrate` makes."""
+
+from typing import Any
+
+# Group -> permissions of this app, by codename.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Tenant admins": (
+        "add_tenant",
+        "change_tenant",
+        "delete_tenant",
+        "view_tenant",
+        "add_queue",
+        "change_queue",
+        "delete_queue",
+        "view_queue",
+        "add_webhooktoken",
+        "change_webhooktoken",
+        "delete_webhooktoken",
+        "view_webhooktoken",
+        "view_agentconnection",
+        "view_event",
+    ),
+    "Operators": (
+        "view_tenant",
+        "view_queue",
+        "view_agentconnection",
+        "view_event",
+        "deliver_again",
+        "check_again",
+        "cancel_connection",
+        "view_bodies",
+    ),
+    "Auditors": (
+        "view_tenant",
+        "view_queue",
+        "view_agentconnection",
+        "view_event",
+        "view_attempt",
+        "export_audit",
+    ),
+}
+
+
+def make_groups(using: str, apps: Any, **kwargs: object) -> None:
+    """Give each group its permissions; what an administrator added to it stays.
+
+    Listens to post_migrate, after Django's own listener has made the permissions.
+    """
+    try:
+        group_model = apps.get_model("auth", "Group")
+        permission_model = apps.get_model("auth", "Permission")
+    except LookupError:  # migrated back to before there were groups
+        return
+    ours = permission_model.objects.using(using).filter(content_type__app_label="connector")
+    for name, codenames in GROUPS.items():
+        group, _ = group_model.objects.using(using).get_or_create(name=name)
+        group.permissions.add(*ours.filter(codename__in=codenames))

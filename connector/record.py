@@ -1,0 +1,210 @@
+"""Attempts: opened before a call, closed after it, folded where a check says the same again."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F
+
+from connector.clients.base import KEPT_BYTES, Call, Exchange
+from connector.domain import Kind, Outcome
+from connector.errors import AddressNotAllowed, ServiceError, ServiceUnavailable
+from connector.models import AgentConnection, Attempt
+
+NOT_THERE = "not there"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call came to for one connection: in a word or two, and which part of the answer is
+    its own (None: all of it)."""
+
+    outcome: Outcome
+    detail: str
+    source: Mapping[str, Any] | None = None
+
+    def body(self, exchange: Exchange) -> str:
+        if self.source is None:
+            return exchange.shown_body
+        return json.dumps(self.source, ensure_ascii=False, indent=1)[:KEPT_BYTES]
+
+
+def outcome_of(error: ServiceError | None) -> Outcome:
+    if error is None:
+        return Outcome.OK
+    if isinstance(error, AddressNotAllowed):
+        return Outcome.NOT_ALLOWED
+    return Outcome.UNAVAILABLE if isinstance(error, ServiceUnavailable) else Outcome.REFUSED
+
+
+def open_attempts(
+    rows: Iterable[AgentConnection], kind: Kind, call: Call, now: datetime
+) -> dict[uuid.UUID, Attempt]:
+    """Write down, for each connection that a call serves, that it is about to be made."""
+    attempts = [_new_attempt(row, kind, call, now) for row in rows]
+    Attempt.objects.bulk_create(attempts)
+    return {attempt.connection_id: attempt for attempt in attempts}
+
+
+def _new_attempt(row: AgentConnection, kind: Kind, call: Call, now: datetime) -> Attempt:
+    return Attempt(
+        connection=row,
+        kind=kind,
+        trigger=row.trigger,
+        number=row.tries if kind == Kind.DELIVERY else row.checks + 1,
+        call_id=call.id,
+        started_at=now,
+        last_at=now,
+        method=call.method,
+        url=call.url,
+        request_headers=call.shown_headers,
+        request_body=call.shown_body,
+    )
+
+
+def close(attempts: Iterable[Attempt], exchange: Exchange, error: ServiceError | None) -> None:
+    """The same end for all of them, in one statement."""
+    columns = {
+        **_exchange_columns(exchange),
+        "outcome": outcome_of(error),
+        "detail": str(error) if error else "",
+        "response_body": exchange.shown_body,
+    }
+    Attempt.objects.filter(pk__in=[attempt.pk for attempt in attempts]).update(**columns)
+
+
+def close_token(
+    attempts: Iterable[Attempt], exchange: Exchange, error: ServiceError | None
+) -> None:
+    """As close(), but the body of an answer that holds a token is never kept."""
+    close(attempts, exchange, error)
+    if exchange.is_success:
+        ids = [attempt.pk for attempt in attempts]
+        Attempt.objects.filter(pk__in=ids).update(response_body="(holds the token)")
+
+
+def _exchange_columns(exchange: Exchange) -> dict[str, Any]:
+    return {
+        "call_id": exchange.call.id,
+        "method": exchange.call.method,
+        "url": exchange.call.url,
+        "request_body": exchange.call.shown_body,
+        "last_at": exchange.started_at,
+        "duration_ms": exchange.duration_ms,
+        "timing": exchange.timing,
+        "status_code": exchange.status,
+        "response_headers": exchange.headers,
+        "response_length": exchange.length if exchange.status is not None else None,
+        "response_sha256": exchange.sha256,
+    }
+
+
+def open_checks(
+    rows: Sequence[AgentConnection], call: Call, now: datetime
+) -> dict[uuid.UUID, Attempt]:
+    """Open a status check for each connection: the one that it had if that can be folded into."""
+    ids = [row.check_attempt for row in rows if row.check_attempt]
+    found = Attempt.objects.filter(pk__in=ids) if ids else ()
+    attempts = {attempt.connection_id: attempt for attempt in found}
+    Attempt.objects.filter(pk__in=[attempt.pk for attempt in attempts.values()]).update(
+        reopened_at=now
+    )
+    fresh = [row for row in rows if row.pk not in attempts]
+    return attempts | open_attempts(fresh, Kind.STATUS, call, now)
+
+
+def close_checks(
+    attempts: Mapping[uuid.UUID, Attempt],
+    rows: Sequence[AgentConnection],
+    exchange: Exchange,
+    answers: Mapping[uuid.UUID, Answer],
+) -> dict[uuid.UUID, Attempt]:
+    """Close each connection's check with its own answer; returns the attempt it went into.
+
+    One that says the same as the one before is counted there, so that waiting costs no rows.
+    """
+    closed: dict[uuid.UUID, Attempt] = {}
+    again, changed, fresh = [], [], []
+    for row in rows:
+        attempt, answer = attempts[row.pk], answers[row.pk]
+        if attempt.outcome == Outcome.OPEN:
+            _close_first(attempt, answer, exchange)
+        elif _says_the_same(attempt, answer, exchange):
+            again.append(attempt.pk)
+        else:
+            changed.append(attempt.pk)
+            attempt = _new_attempt(row, Kind.STATUS, exchange.call, exchange.started_at)
+            _set_columns(attempt, _answer_columns(answer, exchange))
+            fresh.append(attempt)
+        closed[row.pk] = attempt
+    _count_again(again, exchange)
+    Attempt.objects.filter(pk__in=changed).update(reopened_at=None)
+    Attempt.objects.bulk_create(fresh)
+    return closed
+
+
+def _close_first(attempt: Attempt, answer: Answer, exchange: Exchange) -> None:
+    columns = _answer_columns(answer, exchange)
+    _set_columns(attempt, columns)
+    Attempt.objects.filter(pk=attempt.pk).update(**columns)
+
+
+def _count_again(ids: Sequence[uuid.UUID], exchange: Exchange) -> None:
+    Attempt.objects.filter(pk__in=ids).update(
+        count=F("count") + 1,
+        last_at=exchange.started_at,
+        call_id=exchange.call.id,
+        duration_ms=exchange.duration_ms,
+        reopened_at=None,
+    )
+
+
+def _says_the_same(attempt: Attempt, answer: Answer, exchange: Exchange) -> bool:
+    before = (attempt.outcome, attempt.detail, attempt.status_code)
+    return before == (answer.outcome, answer.detail, exchange.status)
+
+
+def _answer_columns(answer: Answer, exchange: Exchange) -> dict[str, Any]:
+    return {
+        **_exchange_columns(exchange),
+        "outcome": answer.outcome,
+        "detail": answer.detail,
+        "response_body": answer.body(exchange),
+    }
+
+
+def _set_columns(attempt: Attempt, columns: Mapping[str, Any]) -> None:
+    for name, value in columns.items():
+        setattr(attempt, name, value)
+
+
+def mark_interrupted(rows: Iterable[AgentConnection], now: datetime) -> None:
+    """Attempts that a dead worker left open. A check that was to be folded gets a row of its own,
+    since what was asked before it stays true."""
+    ids = [row.pk for row in rows if row.retaken]
+    if not ids:
+        return
+    left = Attempt.objects.filter(connection_id__in=ids)
+    left.filter(outcome=Outcome.OPEN).update(outcome=Outcome.INTERRUPTED, last_at=now)
+    folded = list(left.filter(reopened_at__isnull=False))
+    Attempt.objects.bulk_create([_interrupted_copy(attempt) for attempt in folded])
+    left.filter(reopened_at__isnull=False).update(reopened_at=None)
+
+
+def _interrupted_copy(attempt: Attempt) -> Attempt:
+    started_at = attempt.reopened_at or attempt.last_at
+    return Attempt(
+        connection_id=attempt.connection_id,
+        kind=attempt.kind,
+        trigger=attempt.trigger,
+        number=attempt.number + attempt.count,
+        call_id=uuid.uuid4(),
+        started_at=started_at,
+        last_at=started_at,
+        method=attempt.method,
+        url=attempt.url,
+        outcome=Outcome.INTERRUPTED,
+    )

@@ -1,0 +1,247 @@
+"""The door for senders: authenticate, parse, store in one transaction, answer."""
+
+import base64
+import binascii
+import logging
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.db.models import Q
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from connector import events, receive
+from connector.errors import InvalidEvent
+from connector.models import Tenant, WebhookToken
+from connector.models.tenant import digest_of
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_FAILURE = 5  # seconds
+LAST_USED_PRECISION = timedelta(minutes=1)
+_NO_DIGEST = "0" * 64
+
+
+class Refusal(APIException):
+    """An answer other than 202; `reason` is the word in its `error`."""
+
+    def __init__(
+        self,
+        status_code: int,
+        reason: str,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(detail, reason)
+        self.status_code = status_code
+        self.content = {"error": reason, "detail": detail, **extra}
+        self.headers = headers or {}
+
+
+class ReceiptSerializer(serializers.Serializer[receive.Receipt]):
+    id = serializers.UUIDField(allow_null=True, help_text="The connection; null for none.")
+    state = serializers.CharField()
+    reason = serializers.CharField(help_text="Empty while the connection is open.")
+    duplicate = serializers.BooleanField()
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    error = serializers.CharField()
+    detail = serializers.CharField()
+    fields = serializers.DictField(  # type: ignore[assignment]
+        child=serializers.CharField(), required=False
+    )
+
+
+class EventsView(APIView):
+    """`POST /api/v1/tenants/<slug>/events`."""
+
+    authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []
+
+    @extend_schema(
+        operation_id="post_event",
+        summary="Post one Genesys event",
+        description=(
+            "Accepts an EventBridge envelope, its bare `detail`, a notification, a bare event "
+            "body, or a flat object composed in an Architect workflow, of at most 64 KiB. A 2xx "
+            "means that the event is safely stored. The tenant's token comes as `Authorization: "
+            "Bearer`, as `X-Api-Key`, or as the password of HTTP Basic."
+        ),
+        request=OpenApiTypes.OBJECT,
+        examples=[
+            OpenApiExample(
+                "Composed in a workflow",
+                request_only=True,
+                value={
+                    "topic": "v2.detail.events.conversation.{id}.user.start",
+                    "conversationId": "8d2f6b1e-4c3a-4f59-9b7e-0a61c5d2e814",
+                    "userId": "2b7d94e1-6f08-4c35-8a1d-c35e7f90b246",
+                    "eventTime": "1791813801482",
+                },
+            )
+        ],
+        responses={
+            202: ReceiptSerializer,
+            400: RefusalSerializer,
+            401: RefusalSerializer,
+            403: RefusalSerializer,
+            413: RefusalSerializer,
+            415: RefusalSerializer,
+            429: OpenApiResponse(RefusalSerializer, "With Retry-After, in seconds."),
+            503: OpenApiResponse(RefusalSerializer, "With Retry-After; nothing was stored."),
+        },
+    )
+    def post(self, request: Request, slug: str) -> Response:
+        now = timezone.now()
+        tenant = authenticate(request, slug, now)
+        body = _accepted_body(request, tenant, now)
+        try:
+            event = events.parse(body)
+        except InvalidEvent as exc:
+            receive.record_refusal(tenant, "invalid_event", str(exc), _readable(body), now)
+            raise _invalid(exc) from None
+        receipt = receive.receive(tenant, event, _readable(body), now)
+        return Response(ReceiptSerializer(receipt).data, status.HTTP_202_ACCEPTED)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Every answer is an object with `error` and `detail`; a database that is away is a 503."""
+        if isinstance(exc, OperationalError | InterfaceError):
+            logger.error("An event could not be stored: %s", exc)
+            exc = _unavailable()
+        if isinstance(exc, Refusal):
+            return Response(exc.content, exc.status_code, headers=exc.headers)
+        response = super().handle_exception(exc)
+        if isinstance(exc, APIException):
+            response.data = {"error": exc.default_code, "detail": str(exc.detail)}
+        return response
+
+
+def authenticate(request: Request, slug: str, now: datetime) -> Tenant:
+    """The tenant whose live token the request shows; raises Refusal 401, the same and after the
+    same work for an unknown tenant as for a wrong token."""
+    live = Q(ends_at=None) | Q(ends_at__gt=now)
+    tokens = list(
+        WebhookToken.objects.filter(live, tenant__slug=slug, slot__isnull=False).select_related(
+            "tenant"
+        )
+    )
+    stored = [token.digest for token in tokens] + [_NO_DIGEST] * (2 - len(tokens))
+    shown = [digest_of(candidate) for candidate in _shown_tokens(request)]
+    fits = [
+        any([secrets.compare_digest(digest, candidate) for candidate in shown])  # noqa: C419
+        for digest in stored
+    ]
+    used = next((token for token, fit in zip(tokens, fits, strict=False) if fit), None)
+    if used is None:
+        raise _unauthorized()
+    _note_use(used, now)
+    return used.tenant
+
+
+def _shown_tokens(request: Request) -> list[str]:
+    scheme, _, value = request.headers.get("Authorization", "").strip().partition(" ")
+    shown = [request.headers.get("X-Api-Key", "").strip()]
+    if scheme.lower() == "bearer":
+        shown.append(value.strip())
+    elif scheme.lower() == "basic":
+        shown.append(_basic_password(value.strip()))
+    return [token for token in shown if token]
+
+
+def _basic_password(value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).decode("utf-8").partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _note_use(token: WebhookToken, now: datetime) -> None:
+    if token.last_used_at is None or token.last_used_at < now - LAST_USED_PRECISION:
+        WebhookToken.objects.filter(pk=token.pk).update(last_used_at=now)
+
+
+def _accepted_body(request: Request, tenant: Tenant, now: datetime) -> bytes:
+    """The body, if this tenant may post it now; raises Refusal and keeps a record of it."""
+    if receive.is_over_limit(tenant, now):
+        raise _over_limit(tenant)
+    refusal = _refusal(request, tenant)
+    body = b"" if refusal else _read(request)
+    if len(body) > events.MAX_BYTES:
+        refusal = _too_large()
+    if refusal:
+        receive.record_refusal(tenant, refusal.content["error"], refusal.content["detail"], "", now)
+        raise refusal
+    return body
+
+
+def _refusal(request: Request, tenant: Tenant) -> Refusal | None:
+    if not tenant.enabled:
+        return Refusal(403, "tenant_disabled", f"The tenant {tenant.slug} is switched off.")
+    if request.content_type.partition(";")[0].strip().lower() != "application/json":
+        return Refusal(
+            415, "unsupported_media_type", "Send the event with Content-Type: application/json."
+        )
+    if int(request.headers.get("Content-Length") or 0) > events.MAX_BYTES:
+        return _too_large()
+    return None
+
+
+def _read(request: Request) -> bytes:
+    """Django reads as many bytes as Content-Length says; a body in chunks has none."""
+    if request.headers.get("Content-Length"):
+        return request.body
+    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        body: bytes = request.META["wsgi.input"].read(events.MAX_BYTES + 1)
+        return body
+    return b""
+
+
+def _readable(body: bytes) -> str:
+    return body.decode("utf-8", "replace").replace("\x00", "\ufffd")
+
+
+def _invalid(exc: InvalidEvent) -> Refusal:
+    return Refusal(400, "invalid_event", exc.detail, fields=exc.fields)
+
+
+def _unauthorized() -> Refusal:
+    return Refusal(
+        401,
+        "unauthorized",
+        "No live token of this tenant was sent. Send it as Authorization: Bearer, as X-Api-Key, "
+        "or as the password of HTTP Basic.",
+        headers={"WWW-Authenticate": 'Bearer realm="events"'},
+    )
+
+
+def _too_large() -> Refusal:
+    return Refusal(413, "too_large", f"The body is larger than {events.MAX_BYTES} bytes.")
+
+
+def _over_limit(tenant: Tenant) -> Refusal:
+    return Refusal(
+        429,
+        "too_many_events",
+        f"More than {tenant.inbound_per_second} events in a second; try again.",
+        headers={"Retry-After": "1"},
+    )
+
+
+def _unavailable() -> Refusal:
+    return Refusal(
+        503,
+        "unavailable",
+        "The event could not be stored now; nothing was lost on this side, send it again.",
+        headers={"Retry-After": str(RETRY_AFTER_FAILURE)},
+    )
