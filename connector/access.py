@@ -1,13 +1,14 @@
 """One tenant's way into Genesys, shared by all processes: its token and its budget of calls.
 
-Everything here works on a GenesysAccess row that the caller holds locked in a transaction; no
-call is made. So at most one worker renews a token, and no two spend the same call.
+Belongs inside a transaction, which holds the tenant's row locked; no call is made here. So at
+most one worker renews a token, and no two spend the same call.
 """
 
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connector.clients import genesys
 from connector.clients.base import Exchange
 from connector.domain import Reason
 from connector.errors import (
@@ -34,21 +35,14 @@ class Pass:
     renew: bool = False
 
 
-def locked(tenant: Tenant) -> GenesysAccess:
-    """The tenant's row, locked until the transaction ends; made on the first call."""
-    GenesysAccess.objects.get_or_create(tenant=tenant)
-    return GenesysAccess.objects.select_for_update().get(tenant=tenant)
-
-
-def enter(access: GenesysAccess, tenant: Tenant, calls: int, now: datetime) -> Pass:
+def take(tenant: Tenant, calls: int, now: datetime) -> Pass:
     """Take `calls` calls from the budget and say which token to make them with.
 
-    Raises ServiceUnavailable with `retry_after` where the tenant has to wait, or what refused the
-    last renewal. Changes the row in memory; the caller saves it.
+    Raises ServiceUnavailable with `retry_after` where the tenant has to wait, and what refused the
+    last renewal of its token. Raises SecretUnreadable.
     """
-    if access.blocked_until and access.blocked_until > now:
-        wait = (access.blocked_until - now).total_seconds()
-        raise ServiceUnavailable("Genesys asked us to wait", retry_after=wait)
+    access = _locked(tenant)
+    _obey(access, now)
     usable = _usable_token(access, tenant, now)
     renew = _wants_renewal(access, tenant, now) and _may_renew(access, now)
     if not usable and not renew:
@@ -56,7 +50,31 @@ def enter(access: GenesysAccess, tenant: Tenant, calls: int, now: datetime) -> P
     _spend(access, calls, now)
     if renew:
         access.renewing_until = now + RENEWING
+    access.save()
     return Pass(usable, renew)
+
+
+def spend(tenant: Tenant, calls: int, now: datetime) -> None:
+    """Take `calls` more calls from the budget; raises ServiceUnavailable with `retry_after`."""
+    access = _locked(tenant)
+    _obey(access, now)
+    _spend(access, calls, now)
+    access.save(update_fields=["calls_left", "refilled_at"])
+
+
+def _locked(tenant: Tenant) -> GenesysAccess:
+    rows = GenesysAccess.objects.select_for_update()
+    row = rows.filter(tenant=tenant).first()
+    if row is None:
+        GenesysAccess.objects.get_or_create(tenant=tenant)
+        row = rows.get(tenant=tenant)
+    return row
+
+
+def _obey(access: GenesysAccess, now: datetime) -> None:
+    if access.blocked_until and access.blocked_until > now:
+        wait = (access.blocked_until - now).total_seconds()
+        raise ServiceUnavailable("Genesys asked us to wait", retry_after=wait)
 
 
 def _usable_token(access: GenesysAccess, tenant: Tenant, now: datetime) -> str:
@@ -99,27 +117,68 @@ def fingerprint(tenant: Tenant) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def keep_token(
+def keep(tenant: Tenant, exchange: Exchange, now: datetime) -> tuple[str, ServiceError | None]:
+    """A token was asked for: returns it, or what went wrong. Everybody uses it from now on; after
+    a failure nobody asks again before the time for renewing is over."""
+    access = _locked(tenant)
+    token, error = "", None
+    try:
+        token, lifetime = genesys.read_token(exchange)
+        _keep_token(access, tenant, token, lifetime, now)
+    except ServiceError as exc:
+        error = exc
+    _note_limits(access, exchange, now)
+    _note_trouble(access, error, now)
+    access.save()
+    return token, error
+
+
+def _keep_token(
     access: GenesysAccess, tenant: Tenant, token: str, lifetime: int, now: datetime
 ) -> None:
-    """A new token arrived: everybody uses it from now on, and renews it before it ends."""
     access.token = Secret.hide(token)
     access.fingerprint = fingerprint(tenant)
     access.token_expires_at = now + timedelta(seconds=lifetime)
-    access.renew_at = access.token_expires_at - min(
-        LONGEST_EARLY, timedelta(seconds=lifetime * 0.1)
-    )
+    early = min(LONGEST_EARLY, timedelta(seconds=lifetime * 0.1))
+    access.renew_at = access.token_expires_at - early
     access.renewing_until = None
 
 
-def drop_token(access: GenesysAccess, token: str) -> None:
+def drop_token(tenant: Tenant, token: str) -> None:
     """Genesys no longer takes this token; one that was fetched meanwhile stays."""
+    access = _locked(tenant)
     if access.token.reveal() == token:
         access.token_expires_at = None
+        access.save(update_fields=["token_expires_at"])
 
 
-def note(access: GenesysAccess, exchange: Exchange, now: datetime) -> None:
-    """Learn the limit from an answer's headers, and obey Retry-After for the whole tenant."""
+def note(
+    tenant: Tenant,
+    exchange: Exchange,
+    error: ServiceError | None,
+    names_given: bool | None,
+    now: datetime,
+) -> None:
+    """Learn from the answer to a status check; writes only what is news."""
+    access = GenesysAccess.objects.get(tenant=tenant)
+    before = _learnt(access)
+    _note_limits(access, exchange, now)
+    _note_trouble(access, error, now)
+    if names_given is not None:
+        missing_since = access.names_missing_since or now
+        access.names_missing_since = None if names_given else missing_since
+    changed = [name for name, value in _learnt(access).items() if value != before[name]]
+    if changed:
+        access.save(update_fields=changed)
+
+
+def _learnt(access: GenesysAccess) -> dict[str, object]:
+    names = ("allowed_per_minute", "blocked_until", "trouble", "trouble_detail", "trouble_since")
+    return {name: getattr(access, name) for name in (*names, "names_missing_since")}
+
+
+def _note_limits(access: GenesysAccess, exchange: Exchange, now: datetime) -> None:
+    """Genesys API: the limit stands in the headers; Retry-After holds for the whole tenant."""
     allowed = exchange.headers.get("inin-ratelimit-allowed", "")
     if allowed.isascii() and allowed.isdigit() and 0 < int(allowed) < 1_000_000:
         access.allowed_per_minute = int(allowed)
@@ -139,17 +198,9 @@ def reason_of(error: ServiceError) -> Reason:
     return Reason.GENESYS_UNAVAILABLE
 
 
-def note_trouble(access: GenesysAccess, error: ServiceError | None, now: datetime) -> None:
+def _note_trouble(access: GenesysAccess, error: ServiceError | None, now: datetime) -> None:
     """Keep what people must know about this tenant's Genesys; None means that all is well."""
     trouble = reason_of(error) if error else ""
     if trouble != access.trouble:
         access.trouble, access.trouble_since = trouble, now if error else None
     access.trouble_detail = str(error) if error else ""
-
-
-def note_names(access: GenesysAccess, *, given: bool, now: datetime) -> None:
-    """Whether the permission for agent names is there."""
-    if given:
-        access.names_missing_since = None
-    elif access.names_missing_since is None:
-        access.names_missing_since = now

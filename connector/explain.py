@@ -159,7 +159,7 @@ def span(start: datetime | None, end: datetime | None) -> str:
     if round(seconds * 1000) < 1000:
         return _("%(number)s ms") % {"number": round(seconds * 1000)}
     if seconds < 120:
-        return _("%(number)s s") % {"number": number_format(seconds, 1)}
+        return _("%(number)s s") % {"number": number_format(round(seconds, 1), 1)}
     if seconds < 120 * 60:
         return _("%(number)s min") % {"number": _short(seconds / 60)}
     if seconds < 48 * 3600:
@@ -293,8 +293,8 @@ FIXED: dict[str, object] = {
         "Genesys ended the offer to %(whom)s after %(over)s without an answer; Lynn was not told."
     ),
     Reason.SUPERSEDED: gettext_lazy(
-        "Another agent answered the conversation %(overtaken)s after it was offered to %(whom)s; "
-        "Lynn was not told of this offer."
+        "Another agent had answered the conversation by %(overtaken)s after it was offered to "
+        "%(whom)s; Lynn was not told of this offer."
     ),
     Reason.STALE_EVENT: gettext_lazy(
         "The event arrived %(late)s after it happened, too late to be of use; Lynn was not told "

@@ -1,0 +1,104 @@
+"""The broker: the table is the queue. The only file, with the worker command, that knows django-q2.
+
+A task of django-q2 carries a claimed batch to a worker; losing it loses nothing, since the rows
+come due again when their lease ends. Ordinary tasks are served from its own queue, now and then.
+"""
+
+import logging
+import os
+import socket
+import time
+import uuid
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, connections
+from django.utils import timezone
+from django_q.brokers.orm import ORM
+from django_q.brokers.redis_broker import Redis
+from django_q.signing import SignedPackage
+
+from connector.claim import claim
+
+logger = logging.getLogger(__name__)
+
+POLL = 0.05  # seconds between two looks while nothing is due
+BEAT_EVERY = 3.0  # seconds
+ORDINARY_EVERY = 1.0  # seconds
+PAUSE_AFTER_FAILURE = 0.5  # seconds
+BATCHES = 2  # claimed at a time: what waits for a worker uses its lease up
+
+Packed = list[tuple[Any, str]]
+
+
+class TableIsQueue:
+    """Mixed into a broker of django-q2, which keeps its own queue for ordinary tasks."""
+
+    _last_beat = 0.0
+    _last_ordinary = 0.0
+    _is_failing = False
+
+    def dequeue(self) -> Packed | None:
+        """Tasks to run now; returns after a short wait where there are none. Never raises for a
+        database that is away: the pusher would be gone for 10 s."""
+        try:
+            tasks = self._beat() or self._batches() or self._ordinary()
+        except (DatabaseError, InterfaceError) as exc:
+            self._note_failure(exc)
+            return None
+        self._is_failing = False
+        if not tasks:
+            time.sleep(POLL)
+        return tasks
+
+    def _batches(self) -> Packed:
+        claims = claim(timezone.now(), most=BATCHES)
+        return [
+            _task("connector.tasks.work", str(each.lease), [str(pk) for pk in each.ids])
+            for each in claims
+        ]
+
+    def _beat(self) -> Packed:
+        if time.monotonic() - self._last_beat < BEAT_EVERY:
+            return []
+        self._last_beat = time.monotonic()
+        return [_task("connector.tasks.beat", cluster_name())]
+
+    def _ordinary(self) -> Packed:
+        if time.monotonic() - self._last_ordinary < ORDINARY_EVERY:
+            return []
+        self._last_ordinary = time.monotonic()
+        waiting: Packed = super().dequeue() if self.queue_size() else []  # type: ignore[misc, attr-defined]
+        return waiting or []
+
+    def _note_failure(self, exc: Exception) -> None:
+        if not self._is_failing:
+            logger.error("Due work cannot be claimed, trying again until it can: %s", exc)
+        self._is_failing = True
+        connections.close_all()
+        time.sleep(PAUSE_AFTER_FAILURE)
+
+
+class OrmBroker(TableIsQueue, ORM):  # type: ignore[misc]
+    """Ordinary tasks in the database."""
+
+
+class RedisBroker(TableIsQueue, Redis):  # type: ignore[misc]
+    """Ordinary tasks in Redis, which may come and go: the connections stay in the database."""
+
+
+def _task(func: str, *args: Any) -> tuple[None, str]:
+    name = func.rpartition(".")[2]
+    task = {
+        "id": uuid.uuid4().hex,
+        "name": name,
+        "func": func,
+        "args": args,
+        "kwargs": {},
+        "started": timezone.now(),
+    }
+    return None, SignedPackage.dumps(task)
+
+
+def cluster_name() -> str:
+    """What this worker is called in its heartbeats; its supervisor gives the last part."""
+    return f"{socket.gethostname()}/{os.environ.get('PORTAL_CLUSTER', os.getpid())}"

@@ -44,7 +44,15 @@ def open_attempts(
     rows: Iterable[AgentConnection], kind: Kind, call: Call, now: datetime
 ) -> dict[uuid.UUID, Attempt]:
     """Write down, for each connection that a call serves, that it is about to be made."""
-    attempts = [_new_attempt(row, kind, call, now) for row in rows]
+    rows = list(rows)
+    return open_each(rows, kind, {row.pk: call for row in rows}, now)
+
+
+def open_each(
+    rows: Iterable[AgentConnection], kind: Kind, calls: Mapping[uuid.UUID, Call], now: datetime
+) -> dict[uuid.UUID, Attempt]:
+    """The same where each connection has a call of its own."""
+    attempts = [_new_attempt(row, kind, calls[row.pk], now) for row in rows]
     Attempt.objects.bulk_create(attempts)
     return {attempt.connection_id: attempt for attempt in attempts}
 

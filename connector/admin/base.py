@@ -1,7 +1,7 @@
-"""What all pages share: who sees which tenant, lists that stay quick, views that only act on POST."""
+"""What all pages share: who sees which tenant, quick lists, views that act on POST only."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
@@ -24,11 +24,12 @@ def sees_all_tenants(request: HttpRequest) -> bool:
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than MOST_COUNTED: counting a million rows takes longer than showing them."""
+    """Counts no further than MOST_COUNTED: counting a million rows takes seconds."""
 
     @cached_property
     def count(self) -> int:
-        return self.object_list[: MOST_COUNTED + 1].count()
+        counted: int = cast(QuerySet[Any], self.object_list)[: MOST_COUNTED + 1].count()
+        return counted
 
     @property
     def is_capped(self) -> bool:
@@ -94,7 +95,7 @@ class PortalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return self.admin_site.admin_view(guarded)
 
     def _found(self, request: HttpRequest, object_id: str) -> Model:
-        found = self.get_object(request, unquote(object_id))
+        found: Model | None = self.get_object(request, unquote(object_id))
         if found is None:
             raise Http404(_("There is no such page, or it is not yours to see."))
         if not self.has_view_permission(request, found):

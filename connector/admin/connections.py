@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
+from django.db.models.expressions import Combinable
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -76,7 +77,10 @@ class ConnectionAdmin(InterventionViews):
         span = took(connection)
         return seconds(span) if span is not None else NOTHING
 
-    def get_ordering(self, request: HttpRequest) -> list[str]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("tenant")
+
+    def get_ordering(self, request: HttpRequest) -> list[str | Combinable]:
         """Newest first, by whichever index serves: ids sort by birth, and state and tenant each
         have an index that goes on with the time."""
         narrowed = {"state__exact", "tenant__id__exact"} & request.GET.keys()

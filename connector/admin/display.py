@@ -35,7 +35,9 @@ def moment(at: datetime | None) -> SafeString | str:
     """A time in the reader's zone, with UTC for whoever hovers over it."""
     if at is None:
         return NOTHING
-    shown = date_format(timezone.localtime(at), "j M Y, H:i:s")
+    local = timezone.localtime(at)
+    this_year = local.year == timezone.localtime().year
+    shown = date_format(local, "j M, H:i:s" if this_year else "j M Y, H:i:s")
     utc = at.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", " UTC")
     return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), utc, shown)
 

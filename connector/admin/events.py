@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
+from django.db.models.expressions import Combinable
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -90,10 +91,9 @@ class EventAdmin(ReadOnlyAdmin):
         return _connection_link(event) or NOTHING
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        queryset = super().get_queryset(request)
-        return queryset if rights_of(request).bodies else queryset.defer("body")
+        return super().get_queryset(request).defer("body")
 
-    def get_ordering(self, request: HttpRequest) -> list[str]:
+    def get_ordering(self, request: HttpRequest) -> list[str | Combinable]:
         """Newest first, by whichever index serves: ids sort by birth."""
         return ["-received_at", "-id"] if "tenant__id__exact" in request.GET else ["-id"]
 

@@ -1,4 +1,4 @@
-"""The buttons of a connection: deliver again, check again, cancel; each a POST with its own right."""
+"""The buttons of a connection: deliver again, check again, cancel; each with its own right."""
 
 import uuid
 from collections import Counter
@@ -70,7 +70,9 @@ CANCEL = Intervention(
     name="cancel",
     permission="cancel_connection",
     label=_("Cancel"),
-    warning=_("Nobody is asked or told any more. What is under way this moment is not called back."),
+    warning=_(
+        "Nobody is asked or told any more. What is under way this moment is not called back."
+    ),
     done=_("The connection was cancelled."),
     act=intervene.cancel,
     ask=lambda row, now: decide.cancel(row),
@@ -158,9 +160,7 @@ class InterventionViews(ReadOnlyAdmin):
         self.log_change(request, row, str(what.label))
         return ""
 
-    def _report(
-        self, request: HttpRequest, done: int, refused: Iterable[tuple[str, int]]
-    ) -> None:
+    def _report(self, request: HttpRequest, done: int, refused: Iterable[tuple[str, int]]) -> None:
         if done:
             words = ngettext(
                 "%(count)d connection is taken up again.",

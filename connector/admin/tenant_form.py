@@ -1,13 +1,14 @@
 """The form of a tenant: secrets go in and never come out."""
 
-import re
 import zoneinfo
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from connector.config.fields import HEADER_NAME, OUR_HEADERS, legal_header_value
 from connector.domain import MEDIA_TYPES
 from connector.errors import SecretUnreadable
 from connector.models import REGIONS, Queue, Secret, Tenant
@@ -24,21 +25,6 @@ MEDIA_TYPE_LABELS = {
     "message": _("Message (WhatsApp, web messaging, open messaging ...)"),
     "internalmessage": _("Internal message"),
     "screenmonitoring": _("Screen monitoring"),
-}
-
-# RFC 9110, 5.6.2 and 5.5: a token, a colon, printable ASCII.
-_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)")
-_OURS = {
-    "connection",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "idempotency-key",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
 }
 
 
@@ -84,14 +70,16 @@ class HeadersField(WriteOnlyField):
         for line in filter(None, (line.strip() for line in super().clean(value).splitlines())):
             name, content = self._parsed(line)
             if name.lower() in {known.lower() for known in headers}:
-                raise forms.ValidationError(gettext("“%(name)s” stands here twice.") % {"name": name})
+                raise forms.ValidationError(
+                    gettext("“%(name)s” stands here twice.") % {"name": name}
+                )
             headers[name] = content
         return headers
 
     @staticmethod
     def _parsed(line: str) -> tuple[str, str]:
-        match = _HEADER.fullmatch(line)
-        if match is None:
+        name, colon, content = (part.strip() for part in line.partition(":"))
+        if not (colon and HEADER_NAME.fullmatch(name) and _is_legal(content)):
             # The line itself is not repeated: it may hold a secret.
             raise forms.ValidationError(
                 gettext(
@@ -99,11 +87,11 @@ class HeadersField(WriteOnlyField):
                     "digits and signs (ASCII)."
                 )
             )
-        if match[1].lower() in _OURS:
+        if name.lower() in OUR_HEADERS:
             raise forms.ValidationError(
-                gettext("“%(name)s” is set by the portal itself.") % {"name": match[1]}
+                gettext("“%(name)s” is set by the portal itself.") % {"name": name}
             )
-        return match[1], match[2]
+        return name, content
 
 
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -161,33 +149,33 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
         help_texts = {
             "name": _("What people call this customer."),
             "mode": _(
-                "Shadow is for trying out: everything is checked and recorded, but Lynn is not told."
+                "Shadow is for trying out: all is checked and recorded, but Lynn is not told."
             ),
             "client_id": _(
                 "Of an OAuth client with the grant type “Client Credentials” (Genesys: Admin > "
                 "Integrations > OAuth)."
             ),
+            "api_url": _("Only if it is not https://api. with the region after it."),
+            "login_url": _("Only if it is not https://login. with the region after it."),
             "queue_policy": _("The list of queues is at the end of this page."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "client_secret" in self.fields:
-            self.fields["client_secret"].help_text = secret_note(self.instance)
-        if "lynn_headers" in self.fields:
-            self.fields["lynn_headers"].help_text = headers_note(self.instance)
+        self.fields["client_secret"].help_text = secret_note(self.instance)
+        self.fields["lynn_headers"].help_text = headers_note(self.instance)
 
     def clean_client_secret(self) -> Secret:
         typed: str = self.cleaned_data["client_secret"]
-        return Secret.hide(typed) if typed else self.instance.client_secret
+        return Secret.hide(typed) if typed else _as_secret(self.instance.client_secret)
 
     def clean_lynn_headers(self) -> Secret:
         typed: dict[str, str] = self.cleaned_data["lynn_headers"]
         if not typed:
-            return self.instance.lynn_headers
+            return _as_secret(self.instance.lynn_headers)
         scratch = Tenant()
         scratch.extra_headers = typed
-        return scratch.lynn_headers
+        return _as_secret(scratch.lynn_headers)
 
     def clean(self) -> dict[str, Any] | None:
         if self.cleaned_data.get("remove_headers"):
@@ -213,6 +201,14 @@ class QueueForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_genesys_id(self) -> str:
         return str(self.cleaned_data["genesys_id"]).strip().lower()
+
+
+def _is_legal(header_value: str) -> bool:
+    try:
+        legal_header_value(header_value)
+    except ValidationError:
+        return False
+    return True
 
 
 def secret_note(tenant: Tenant) -> str:
@@ -245,6 +241,6 @@ def headers_stored(tenant: Tenant) -> str:
     return gettext("Stored: %(names)s.") % {"names": names}
 
 
-def _as_secret(value: Secret | str) -> Secret:
+def _as_secret(value: Any) -> Secret:
     """A tenant that was never saved holds the empty default."""
     return value if isinstance(value, Secret) else Secret.hide(value)

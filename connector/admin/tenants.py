@@ -155,7 +155,7 @@ class TenantAdmin(TokenViews):
             context |= {
                 "webhook": self.webhook_box(tenant),
                 "notes": notes_on(tenant),
-                "show_delete": not tenant.connections.exists(),
+                "show_delete": not has_connections(tenant),
             }
         return super().change_view(request, object_id, form_url, context)
 
@@ -190,7 +190,7 @@ class TenantAdmin(TokenViews):
         if tenant is None:
             return super().delete_view(request, object_id, extra_context)
         try:
-            if not tenant.connections.exists():
+            if not has_connections(tenant):
                 return super().delete_view(request, object_id, extra_context)
         except ProtectedError:
             pass  # one came in at this very moment
@@ -212,6 +212,10 @@ class TenantAdmin(TokenViews):
             for related in (tenant.queues, tenant.tokens, tenant.events)
         }
         return [format_html("{}", tenant)], counts, set(), []
+
+
+def has_connections(tenant: Tenant) -> bool:
+    return tenant.connections.exists()
 
 
 def _for_readers(options: dict[str, Any]) -> dict[str, Any]:

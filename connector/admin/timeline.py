@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from connector.admin.display import NOTHING, offset, readable_body, reason_words
+from connector.admin.display import offset, readable_body, reason_words
 from connector.domain import Kind, Outcome, State
 from connector.models import AgentConnection, Attempt, Event
+from connector.record import NOT_THERE
 
 KIND_TITLES = {
     Kind.TOKEN: gettext_lazy("Got a token from Genesys"),
@@ -21,7 +22,7 @@ KIND_TITLES = {
 }
 # Genesys analytics API, segmentType, as a contact centre would say it.
 SEGMENT_WORDS = {
-    "": gettext_lazy("not seen with the agent"),
+    NOT_THERE: gettext_lazy("not seen with the agent yet"),
     "alert": gettext_lazy("still ringing"),
     "contacting": gettext_lazy("still ringing"),
     "interact": gettext_lazy("answered"),
@@ -189,7 +190,7 @@ def _ended(connection: AgentConnection, at: datetime) -> Entry:
         at=at,
         offset=_after(connection, at),
         tone=GOOD if delivered else PLAIN,
-        title=State(connection.state).label,
+        title=str(State(connection.state).label),
         words=reason_words(connection.reason),
     )
 
@@ -198,6 +199,3 @@ def took(connection: AgentConnection) -> timedelta | None:
     """From the event to the end; None while it is open."""
     end = connection.delivered_at or connection.final_at
     return end - connection.received_at if end else None
-
-
-__all__ = ["NOTHING", "Entry", "Rights", "timeline", "took"]

@@ -1,4 +1,4 @@
-"""The audit trail as text: one JSON line or CSV row for each agent connection, in constant memory."""
+"""The audit trail as text: a JSON line or CSV row for each agent connection, in constant memory."""
 
 import csv
 import io

@@ -35,35 +35,33 @@ class _Loader(yaml.SafeLoader):
     """A date in the file is the text that it looks like."""
 
 
-_Loader.add_constructor(
-    "tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_yaml_str(node)
-)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: str(node.value))
 
 
 def parse(text: str) -> Any:
     """What the YAML says; raises ConfigurationError, also where a key stands twice."""
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
+        if node is None:
+            raise ConfigurationError("The file is empty.")
         _refuse_repetition(node)
-        return loader.construct_document(node) if node else None
+        return loader.construct_document(node)
     except yaml.YAMLError as exc:
         raise ConfigurationError(_in_one_line(exc)) from exc
     except (ValueError, OverflowError) as exc:
         raise ConfigurationError(f"The file holds a value that YAML cannot read: {exc}.") from exc
     except RecursionError:
         raise ConfigurationError("The file is nested too deeply.") from None
-    finally:
-        loader.dispose()
 
 
-def _refuse_repetition(root: yaml.Node | None) -> None:
+def _refuse_repetition(root: yaml.Node) -> None:
     mistakes = list(_repeated_keys(root, ""))
     if mistakes:
         raise ConfigurationError("\n".join(mistakes))
 
 
-def _repeated_keys(node: yaml.Node | None, path: str) -> Iterator[str]:
+def _repeated_keys(node: yaml.Node, path: str) -> Iterator[str]:
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _repeated_keys(item, f"{path}[{index}]")

@@ -112,10 +112,10 @@ def legal_header_names(headers: Mapping[str, str]) -> None:
     names = [name.lower() for name in headers]
     for name in headers:
         if not HEADER_NAME.fullmatch(name):
-            mistakes[name] = "This is no legal name of an HTTP header."
+            mistakes[name] = ["This is no legal name of an HTTP header."]
         elif name.lower() in OUR_HEADERS:
-            mistakes[name] = "The portal sets this header itself."
+            mistakes[name] = ["The portal sets this header itself."]
         elif names.count(name.lower()) > 1:
-            mistakes[name] = "This header stands here twice; case makes no difference."
+            mistakes[name] = ["This header stands here twice; case makes no difference."]
     if mistakes:
         raise ValidationError(mistakes)

@@ -1,5 +1,6 @@
 """The agent connection: one offer of one conversation to one agent. Its row is the only truth."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import models
@@ -46,6 +47,19 @@ class ConnectionQuerySet(models.QuerySet["AgentConnection"]):
         free = Q(lease=None) | Q(due_at__lte=now)
         older.filter(free).update(superseded_at=now, due_at=now)
         older.update(superseded_at=now)
+
+    def supersede_rivals(self, rows: "Sequence[AgentConnection]", now: datetime) -> None:
+        """The same for several rows of one tenant, at the price of one query where none has any."""
+        if not rows:
+            return
+        conversations = {row.conversation_id for row in rows}
+        waiting = self.filter(
+            tenant_id=rows[0].tenant_id, conversation_id__in=conversations, state=State.CHECKING
+        )
+        rivalled = set(waiting.values_list("conversation_id", flat=True))
+        for row in rows:
+            if row.conversation_id in rivalled:
+                self.supersede_older(row, now)
 
 
 class AgentConnection(models.Model):

@@ -1,6 +1,6 @@
 """Secrets at rest: a column that holds ciphertext, and a value that is opened only on purpose."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -51,7 +51,13 @@ def _fernet() -> MultiFernet:
     return MultiFernet([Fernet(key) for key in settings.FIELD_KEYS])
 
 
-class SecretField(models.TextField):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    _TextField = models.TextField[Secret | str, Secret]
+else:
+    _TextField = models.TextField
+
+
+class SecretField(_TextField):
     """Holds a Secret; a plain text that is assigned to it is encrypted when saved."""
 
     def from_db_value(self, value: str | None, *args: object) -> Secret:

@@ -11,14 +11,15 @@ from connector.management.help import AsWritten
 
 EXAMPLES = """\
 A tenant of the file becomes equal to it: what the file leaves out gets its default, and queues
-that it does not list are removed. Only secrets that it leaves out are kept. Tenants that are not
-in the file stay untouched. One mistake anywhere, and nothing is changed.
+that it does not list are removed. Only what has no default is kept where it is left out: secrets,
+client id, Lynn's address, name. Tenants that are not in the file stay untouched. One mistake
+anywhere, and nothing is changed.
 
 examples:
-  applyconfig tenants.yaml --plan      show what would change
-  applyconfig tenants.yaml             change it
-  exportconfig > tenants.yaml          get the present state as such a file
-  cat tenants.yaml | applyconfig -     read standard input
+  ./run applyconfig tenants.yaml --plan      show what would change
+  ./run applyconfig tenants.yaml             change it
+  ./run exportconfig > tenants.yaml          get the present state as such a file
+  cat tenants.yaml | ./run applyconfig -     read standard input
 """
 
 

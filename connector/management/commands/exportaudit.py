@@ -18,9 +18,9 @@ Ordered by the time of receipt, which is also what --since and --until look at. 
 time in ISO 8601; without a zone it is UTC. External ids are personal data and are shown in full.
 
 examples:
-  exportaudit > audit.jsonl
-  exportaudit --tenant banco-sur --since 2026-10-01 --until 2026-11-01 --format csv > october.csv
-  exportaudit --since 2026-10-12T09:00:00-05:00 | jq 'select(.state == "failed") | .explanation'
+  ./run exportaudit > audit.jsonl
+  ./run exportaudit --since 2026-10-01 --until 2026-11-01 --format csv > october.csv
+  ./run exportaudit --tenant banco-sur --since 2026-10-12T09:00:00-05:00 | jq .explanation
 """
 
 

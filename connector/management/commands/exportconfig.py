@@ -13,8 +13,8 @@ Secrets are left out. Applied to the same portal, the file changes nothing; a te
 elsewhere needs its secrets written in first.
 
 examples:
-  exportconfig > tenants.yaml
-  exportconfig --tenant banco-sur
+  ./run exportconfig > tenants.yaml
+  ./run exportconfig --tenant banco-sur
 """
 
 

@@ -1,0 +1,96 @@
+"""A batch of rows that one worker holds: reading them fresh, and writing them under the lease."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F, QuerySet
+
+from connector.clients.base import Call
+from connector.decide import Verdict
+from connector.domain import State
+from connector.models import AgentConnection, Attempt, Tenant
+
+LEASE = timedelta(seconds=15)
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Post:
+    """A delivery that was opened and is about to be made."""
+
+    row_id: uuid.UUID
+    attempt: Attempt
+    call: Call
+
+
+@dataclass
+class Batch:
+    """Rows of one tenant under one lease, good for LEASE after every write.
+
+    Methods that read or write rows belong inside a transaction. `posts` are opened deliveries,
+    `answered` the rows of which we learnt that their agent answered.
+    """
+
+    lease: uuid.UUID
+    clock: Clock
+    tenant: Tenant
+    posts: list[Post] = field(default_factory=list)
+    answered: list[AgentConnection] = field(default_factory=list)
+    _touched: dict[uuid.UUID, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def refresh(self, ids: Iterable[uuid.UUID]) -> list[AgentConnection]:
+        """Those of the rows that are still ours, as they are now, locked."""
+        return list(locked_rows(self.lease, ids))
+
+    def apply(self, row: AgentConnection, verdict: Verdict) -> None:
+        """Move the row, go on with what the facts then decide, and let go of it unless Lynn is to
+        be told right now."""
+        now = self.clock()
+        if row.state == State.CHECKING and "answered_at" in verdict.learnt:
+            self.answered.append(row)
+        self.touch(row, *row.move_to(verdict, now))
+        self.settle(row)
+        if row.is_open and row.due_at and row.due_at > now:
+            self.release(row, row.due_at)
+
+    def settle(self, row: AgentConnection) -> None:
+        """Carry out what events have brought meanwhile."""
+        was_checking = row.state == State.CHECKING
+        self.touch(row, *row.settle(self.clock()))
+        if was_checking and row.answered_at:
+            self.answered.append(row)
+
+    def release(self, row: AgentConnection, due_at: datetime) -> None:
+        row.lease, row.due_at = None, due_at
+        self.touch(row, "lease", "due_at")
+
+    def touch(self, row: AgentConnection, *names: str) -> None:
+        self._touched[row.pk].update(names)
+
+    def save(self, rows: Sequence[AgentConnection], **increments: int) -> None:
+        """Write what was touched, rows with the same changes in one statement; hold those that
+        were not let go of for another lease. `increments` are added in the database."""
+        hold_until = self.clock() + LEASE
+        groups: dict[tuple[tuple[str, Any], ...], list[uuid.UUID]] = defaultdict(list)
+        for row in rows:
+            if row.lease is not None:
+                row.due_at = hold_until
+                self.touch(row, "due_at")
+            names = sorted(self._touched.pop(row.pk, ()))
+            groups[tuple((name, getattr(row, name)) for name in names)].append(row.pk)
+        added = {name: F(name) + count for name, count in increments.items()}
+        for changes, ids in groups.items():
+            if changes or added:
+                held = AgentConnection.objects.filter(pk__in=ids, lease=self.lease)
+                held.update(**dict(changes), **added)
+
+
+def locked_rows(lease: uuid.UUID, ids: Iterable[uuid.UUID]) -> QuerySet[AgentConnection]:
+    """In the order of their keys, so that no two transactions wait for each other in a circle."""
+    rows = AgentConnection.objects.filter(pk__in=list(ids), lease=lease)
+    return rows.select_related("tenant").select_for_update(of=("self",)).order_by("pk")

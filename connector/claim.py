@@ -1,0 +1,56 @@
+"""Which rows are due, and taking a batch of them under a fresh lease."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import BooleanField, ExpressionWrapper, Min, Q
+
+from connector.batch import LEASE
+from connector.clients.genesys import MAX_AGENTS
+from connector.domain import State
+from connector.models import AgentConnection
+from connector.threads import SIDE_BY_SIDE
+
+MOST_ROWS = 500  # of 50 agents, in one batch of checks
+
+
+@dataclass(frozen=True)
+class Claim:
+    lease: uuid.UUID
+    ids: list[uuid.UUID]
+
+
+def claim(now: datetime, *, most: int) -> list[Claim]:
+    """Take up to `most` batches that are due, from the tenant that has waited longest on.
+
+    Each batch holds rows of one tenant and one state: checks of at most 50 agents, or as many
+    deliveries as are posted side by side. No row is in two batches, whoever else claims.
+    """
+    due = (
+        AgentConnection.objects.filter(due_at__lte=now)
+        .values_list("tenant_id", "state")
+        .annotate(first=Min("due_at"))
+        .order_by("first")
+    )
+    claims = [_claim(tenant_id, State(state), now) for tenant_id, state, _ in due[:most]]
+    return [taken for taken in claims if taken]
+
+
+def _claim(tenant_id: int, state: State, now: datetime) -> Claim | None:
+    lease = uuid.uuid4()
+    due = AgentConnection.objects.filter(tenant_id=tenant_id, state=state, due_at__lte=now)
+    with transaction.atomic():
+        rows, most = due, SIDE_BY_SIDE
+        if state == State.CHECKING:
+            agents = due.order_by().values("user_id").annotate(first=Min("due_at"))
+            chosen = agents.order_by("first").values_list("user_id", flat=True)[:MAX_AGENTS]
+            rows, most = due.filter(user_id__in=list(chosen)), MOST_ROWS
+        waiting = rows.select_for_update(skip_locked=True).order_by("due_at")
+        ids = list(waiting.values_list("pk", flat=True)[:most])
+        was_held = ExpressionWrapper(Q(lease__isnull=False), output_field=BooleanField())
+        AgentConnection.objects.filter(pk__in=ids).update(
+            lease=lease, due_at=now + LEASE, retaken=was_held
+        )
+    return Claim(lease, ids) if ids else None

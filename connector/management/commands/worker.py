@@ -1,0 +1,114 @@
+"""`./run worker`: a django-q2 cluster, watched here and replaced when it stands still."""
+
+import contextlib
+import logging
+import os
+import signal
+import time
+import uuid
+from datetime import timedelta
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, InterfaceError, connections
+from django.utils import timezone
+from django_q.cluster import Cluster
+
+from connector.models import Heartbeat
+from connector.processes import die_with_parent
+from connector.queue import BEAT_EVERY, cluster_name
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = 1.0  # seconds
+SILENT_AFTER = timedelta(seconds=10 * BEAT_EVERY)
+STARTS_WITHIN = timedelta(seconds=30)
+STOPS_WITHIN = 12.0  # seconds; whatever is not done then comes due again elsewhere
+PAUSE_AFTER_DEATH = 1.0  # seconds
+
+
+class Command(BaseCommand):
+    help = (
+        "Check and deliver what is due. Start as many as you like, on as many machines as you "
+        "like. SIGTERM or Ctrl-C lets running work finish and ends within 15 seconds."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        Supervisor().run()
+
+
+class Supervisor:
+    """Keeps one cluster running. A cluster whose processes live but get nothing done (one killed
+    while it held the task queue) gives no heartbeats, and is replaced."""
+
+    def __init__(self) -> None:
+        self.is_stopping = False
+        self.cluster: BaseProcess | None = None
+        self.started_at = timezone.now()
+
+    def run(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        while not self.is_stopping:
+            if self.cluster is None:
+                self._start()
+            elif not self.cluster.is_alive():
+                self._replace("has died")
+            elif self._is_silent():
+                self._replace("gets nothing done")
+            time.sleep(LOOK_EVERY)
+        self._end()
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.is_stopping = True
+        if self.cluster and self.cluster.pid and self.cluster.is_alive():
+            os.kill(self.cluster.pid, signal.SIGTERM)
+
+    def _start(self) -> None:
+        os.environ["PORTAL_CLUSTER"] = uuid.uuid4().hex[:8]
+        connections.close_all()
+        self.started_at = timezone.now()
+        self.cluster = get_context("fork").Process(target=_run_cluster, args=(os.getpid(),))
+        self.cluster.start()
+        logger.info("Worker %s started", cluster_name())
+
+    def _is_silent(self) -> bool:
+        now = timezone.now()
+        if now < self.started_at + STARTS_WITHIN:
+            return False
+        try:
+            beats = Heartbeat.objects.filter(name=cluster_name(), seen_at__gt=now - SILENT_AFTER)
+            return not beats.exists()
+        except (DatabaseError, InterfaceError):
+            connections.close_all()
+            return False
+
+    def _replace(self, why: str) -> None:
+        logger.error("Worker %s %s; it is replaced", cluster_name(), why)
+        self._kill()
+        time.sleep(PAUSE_AFTER_DEATH)
+
+    def _end(self) -> None:
+        if self.cluster:
+            self.cluster.join(STOPS_WITHIN)
+            self._kill()
+        Heartbeat.objects.filter(name=cluster_name()).delete()
+
+    def _kill(self) -> None:
+        """The cluster leads a process group of its own, so nothing of it is left behind."""
+        if self.cluster and self.cluster.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.cluster.pid, signal.SIGKILL)
+            self.cluster.join()
+        self.cluster = None
+
+
+def _run_cluster(parent: int) -> None:
+    os.setsid()  # Ctrl-C in a terminal must reach the supervisor alone
+    die_with_parent(parent)()
+    cluster = Cluster()
+    cluster.start()
+    cluster.sentinel.join()

@@ -1,0 +1,59 @@
+"""Events: the list, one event, and who sees its body."""
+
+import pytest
+
+from connector.models import EventOutcome
+from tests.admin.conftest import EXTERNAL_ID, make_event
+
+LIST = "/admin/connector/event/"
+
+
+@pytest.mark.parametrize("others", [0, 30])
+def test_the_list_costs_the_same_however_long_it_is(
+    browser, tenant, connection, others, django_assert_num_queries
+):
+    for _ in range(others):
+        make_event(tenant, connection)
+    client = browser("Operators")
+
+    with django_assert_num_queries(7):
+        client.get(LIST)
+
+
+def test_an_event_is_found_by_its_whole_conversation_id(browser, connection):
+    client = browser("Operators")
+
+    assert str(connection.pk) in client.get(LIST, {"q": " C-1 "}).text
+    assert "Nothing matches" in client.get(LIST, {"q": "c-"}).text
+
+
+def test_an_event_shows_its_body_without_the_customers_address(browser, connection):
+    shown = browser("Operators").get(f"{LIST}{connection.events.get().pk}/change/").text
+
+    assert "posted-mark" in shown
+    assert EXTERNAL_ID not in shown
+
+
+def test_the_body_is_hidden_from_who_may_not_see_it(browser, connection):
+    shown = browser("Auditors").get(f"{LIST}{connection.events.get().pk}/change/").text
+
+    assert "posted-mark" not in shown
+    assert "The contents are hidden" in shown
+
+
+def test_a_refused_event_says_what_was_wrong(browser, tenant):
+    event = make_event(tenant, reason="invalid_event", detail="userId is required")
+    tenant.events.update(outcome=EventOutcome.REFUSED)
+
+    shown = browser("Operators").get(f"{LIST}{event.pk}/change/").text
+
+    assert "userId is required" in shown
+    assert "Refused" in shown
+
+
+def test_an_unused_event_says_why(browser, tenant):
+    make_event(tenant, reason="heartbeat")
+
+    assert (
+        "A sign of life" in browser("Operators").get(f"{LIST}?tenant__id__exact={tenant.pk}").text
+    )

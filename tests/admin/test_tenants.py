@@ -1,0 +1,281 @@
+"""Tenants: what is saved, what is kept, what is refused."""
+
+import re
+
+import pytest
+
+from connector.models import GenesysAccess, Queue, Secret, Tenant
+from tests.admin.conftest import (
+    CLIENT_SECRET,
+    HEADER_SECRET,
+    START,
+    make_connection,
+    make_event,
+    make_tenant,
+)
+
+LIST = "/admin/connector/tenant/"
+
+
+def page(tenant):
+    return f"{LIST}{tenant.pk}/change/"
+
+
+def filled(tenant, **changes):
+    """What the form of this tenant posts, with some fields changed."""
+    names = [field.name for field in Tenant._meta.concrete_fields]
+    for hidden in ("id", "client_secret", "lynn_headers", "enabled", "version"):
+        names.remove(hidden)
+    posted = {name: getattr(tenant, name) for name in names}
+    people = list(tenant.people.values_list("pk", flat=True)) if tenant.pk else []
+    return posted | {"enabled": "on", "people": people} | queues(tenant) | changes
+
+
+def queues(tenant, *new):
+    known = list(tenant.queues.all()) if tenant.pk else []
+    posted = {"queues-TOTAL_FORMS": len(known) + len(new), "queues-INITIAL_FORMS": len(known)}
+    for number, queue in enumerate(known):
+        posted[f"queues-{number}-id"] = queue.pk
+        posted[f"queues-{number}-tenant"] = tenant.pk
+        posted[f"queues-{number}-genesys_id"] = queue.genesys_id
+        posted[f"queues-{number}-enabled"] = "on"
+    for number, genesys_id in enumerate(new, len(known)):
+        posted[f"queues-{number}-genesys_id"] = genesys_id
+        posted[f"queues-{number}-enabled"] = "on"
+    return posted
+
+
+def save(client, tenant, **changes):
+    answer = client.post(page(tenant), filled(tenant, **changes), follow=True)
+    tenant.refresh_from_db()
+    return answer
+
+
+@pytest.fixture
+def client(browser):
+    return browser("Tenant admins")
+
+
+def test_an_empty_secret_keeps_the_stored_ones(client, tenant):
+    save(client, tenant, name="Banco", client_secret="", lynn_headers="")
+
+    assert tenant.name == "Banco"
+    assert tenant.client_secret.reveal() == CLIENT_SECRET
+    assert tenant.extra_headers == {"X-Lynn-Key": HEADER_SECRET}
+
+
+def test_a_new_secret_replaces_the_stored_one(client, tenant):
+    save(client, tenant, client_secret="another-one")
+
+    assert tenant.client_secret.reveal() == "another-one"
+    assert tenant.version == 2
+
+
+def test_new_headers_replace_all_stored_ones(client, tenant):
+    save(client, tenant, lynn_headers="X-One: 1\r\n\r\n  X-Two:two words ")
+
+    assert tenant.extra_headers == {"X-One": "1", "X-Two": "two words"}
+
+
+def test_headers_can_be_removed(client, tenant):
+    save(client, tenant, remove_headers="on")
+
+    assert tenant.extra_headers == {}
+    assert tenant.version == 2
+
+
+def test_headers_are_not_both_entered_and_removed(client, tenant):
+    answer = save(client, tenant, remove_headers="on", lynn_headers="X-One: 1")
+
+    assert "not both" in answer.text
+    assert tenant.extra_headers == {"X-Lynn-Key": HEADER_SECRET}
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        ("no colon zqx", "Write each header"),
+        ("Bad Name: zqx", "Write each header"),
+        ("X-Empty:", "Write each header"),
+        ("X-Smile: zqx☺", "Write each header"),
+        ("Content-Length: 5", "set by the portal itself"),
+        ("X-One: zqx\nx-one: 2", "stands here twice"),
+    ],
+)
+def test_wrong_headers_are_refused_and_not_repeated(client, tenant, lines, complaint):
+    answer = save(client, tenant, lynn_headers=lines, client_secret="typed-zqx")
+
+    assert complaint in answer.text
+    assert "zqx" not in answer.text
+
+
+def test_the_page_says_what_is_stored(client, tenant):
+    shown = client.get(page(tenant)).text
+
+    assert "A secret is stored" in shown
+    assert "Stored: X-Lynn-Key." in shown
+
+
+def test_the_page_says_when_nothing_is_stored(client, tenant):
+    Tenant.objects.update(client_secret="", lynn_headers="")
+
+    shown = client.get(page(tenant)).text
+
+    assert "None is stored yet" in shown
+    assert "None are stored" in shown
+
+
+def test_the_page_says_when_the_stored_cannot_be_read(client, tenant):
+    Tenant.objects.update(client_secret=Secret("broken"), lynn_headers=Secret("broken"))
+
+    shown = client.get(page(tenant)).text
+
+    assert "The stored secret cannot be read any more" in shown
+    assert "The stored headers cannot be read any more" in shown
+
+
+def test_people_who_may_only_look_see_settings_in_words(browser, tenant):
+    shown = browser("Operators").get(page(tenant)).text
+
+    assert "Message (WhatsApp" in shown
+    assert "<input" not in re.sub(r"<input[^>]*(hidden|readonly|search)[^>]*>", "", shown)
+
+
+def test_saving_without_a_change_keeps_the_version(client, tenant):
+    save(client, tenant)
+
+    assert tenant.version == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"name": "Banco"}, {"media_types": ["message", "chat"]}, {"check_every": 3}],
+)
+def test_saving_a_change_raises_the_version_by_one(client, tenant, change):
+    save(client, tenant, **change)
+
+    assert tenant.version == 2
+    [(name, value)] = change.items()
+    assert value == getattr(tenant, name)
+
+
+def test_adding_and_removing_a_queue_raises_the_version(client, tenant):
+    save(client, tenant, **queues(tenant, " A40C "))
+    assert (tenant.version, [queue.genesys_id for queue in tenant.queues.all()]) == (2, ["a40c"])
+
+    save(client, tenant, **{"queues-0-DELETE": "on"})
+    assert (tenant.version, tenant.queues.count()) == (3, 0)
+
+
+def test_a_queue_stands_in_the_list_once(client, tenant):
+    answer = save(client, tenant, **queues(tenant, "a40c", "A40C"))
+
+    assert "Please correct" in answer.text
+    assert tenant.version == 1
+
+
+def test_what_another_person_changed_meanwhile_stays(client, tenant):
+    posted = filled(tenant, name="Banco")
+    Tenant.objects.update(version=5)
+    client.post(page(tenant), posted)
+
+    tenant.refresh_from_db()
+    assert (tenant.name, tenant.version) == ("Banco", 6)
+
+
+def test_regions_are_suggested_and_any_other_may_be_typed(client, tenant):
+    shown = client.get(page(tenant)).text
+    save(client, tenant, region="API.New-Region.Pure.Cloud")
+
+    assert '<option value="mypurecloud.ie"' in shown
+    assert tenant.region == "api.new-region.pure.cloud"
+
+
+def test_a_new_tenant_belongs_to_who_made_it(client):
+    tenant = make_tenant("scratch")
+    posted = filled(tenant, slug="nuevo", name="Nuevo", client_secret="s", **queues(tenant, "q-1"))
+
+    answer = client.post(f"{LIST}add/", posted, follow=True)
+
+    new = Tenant.objects.get(slug="nuevo")
+    assert "make a token" in answer.text
+    assert (new.version, new.people.count(), new.client_secret.reveal()) == (1, 1, "s")
+    assert Queue.objects.get().tenant == new
+
+
+def test_a_superuser_is_not_listed_on_the_tenants_he_makes(root):
+    tenant = make_tenant("scratch")
+    root.post(f"{LIST}add/", filled(tenant, slug="nuevo"))
+
+    assert Tenant.objects.get(slug="nuevo").people.count() == 0
+
+
+def test_the_form_for_a_new_tenant_opens(client):
+    assert "shown once the tenant is saved" in client.get(f"{LIST}add/").text
+
+
+@pytest.mark.parametrize("role", ["Operators", "Auditors"])
+def test_saving_needs_its_permission(browser, tenant, role):
+    answer = save(browser(role), tenant, name="Other")
+
+    assert (answer.status_code, tenant.name) == (403, "Banco del Sur")
+
+
+def test_a_tenant_with_connections_cannot_be_deleted(client, tenant, connection):
+    answer = client.post(f"{LIST}{tenant.pk}/delete/", {"post": "yes"}, follow=True)
+
+    assert "has connections and cannot be deleted" in answer.text
+    assert "cannot be deleted. If it is not needed" in answer.text
+    assert Tenant.objects.filter(pk=tenant.pk).exists()
+
+
+def test_a_tenant_that_gets_a_connection_while_being_deleted_stays(client, tenant, monkeypatch):
+    monkeypatch.setattr("connector.admin.tenants.has_connections", lambda tenant: False)
+    make_connection(tenant)
+
+    answer = client.post(f"{LIST}{tenant.pk}/delete/", {"post": "yes"})
+
+    assert answer.status_code == 302
+    assert Tenant.objects.filter(pk=tenant.pk).exists()
+
+
+def test_a_tenant_without_connections_can_be_deleted(client, tenant):
+    make_event(tenant)
+
+    asked = client.get(f"{LIST}{tenant.pk}/delete/")
+    client.post(f"{LIST}{tenant.pk}/delete/", {"post": "yes"})
+
+    assert "Events: 1" in re.sub(r"\s+", " ", asked.text)
+    assert not Tenant.objects.filter(pk=tenant.pk).exists()
+
+
+def test_foreign_tenants_cannot_be_deleted(client, foreign):
+    client.post(f"{LIST}{foreign.pk}/delete/", {"post": "yes"})
+
+    assert Tenant.objects.filter(pk=foreign.pk).exists()
+
+
+def test_missing_permissions_in_genesys_are_explained(client, tenant):
+    GenesysAccess.objects.create(
+        tenant=tenant,
+        names_missing_since=START,
+        trouble="genesys_permission_missing",
+        trouble_detail="Missing the following permission(s): [analytics:agentState:view]",
+        trouble_since=START,
+    )
+
+    shown = client.get(page(tenant)).text
+
+    assert "Analytics &gt; Agent State &gt; View" in shown
+    assert "Analytics &gt; Agent State Names &gt; View" in shown
+    assert "analytics:agentState:view" in shown
+    assert "A Genesys permission is missing" in client.get(LIST).text
+
+
+@pytest.mark.parametrize("others", [0, 20])
+def test_the_list_costs_the_same_however_long_it_is(root, others, django_assert_num_queries):
+    for number in range(others + 1):
+        GenesysAccess.objects.create(tenant=make_tenant(f"t{number}"))
+
+    with django_assert_num_queries(4):
+        root.get(LIST)
