@@ -2,9 +2,12 @@
 
 from django.urls import path
 
+from connector.health import healthz, readyz
 from connector.webhook import EventsView
 
 urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
     path("api/v1/tenants/<str:slug>/events", EventsView.as_view(), name="events"),
     path("api/v1/tenants/<str:slug>/events/", EventsView.as_view()),
 ]

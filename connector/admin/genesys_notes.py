@@ -29,9 +29,9 @@ REMEDIES: dict[str, Any] = {
         "portal to open it (PORTAL_ALLOWED_UPSTREAMS)."
     ),
 }
-NAMES_MISSING = _("Genesys does not tell us the names of the agents")
+NAMES_MISSING = _("Agents' names are missing")
 NAMES_REMEDY = _(
-    "In Genesys, add the permission Analytics > Agent State Names > View to the role of the OAuth "
+    "Genesys says who is talking, but not their names. In Genesys, add the permission Analytics > Agent State Names > View to the role of the OAuth "
     "client, for the same divisions. Until then each name is looked up in a call of its own, or "
     "stays empty."
 )

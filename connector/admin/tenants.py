@@ -94,7 +94,7 @@ class TenantAdmin(TokenViews):
     inlines = [QueueInline]
     tenant_people = "people"
     lookups = ("enabled__exact", "mode__exact")
-    list_display = ["name", "slug", "in_use", "mode", "region", "genesys_in_words"]
+    list_display = ["name", "slug", "in_use", "mode_in_short", "region", "genesys_in_words"]
     list_filter = ["enabled", "mode"]
     list_select_related = ["genesys"]
     search_fields = ["name", "slug"]
@@ -111,6 +111,10 @@ class TenantAdmin(TokenViews):
     @admin.display(description=_("in use"), ordering="enabled")
     def in_use(self, tenant: Tenant) -> SafeString:
         return badge("delivered", _("On")) if tenant.enabled else badge("ignored", _("Off"))
+
+    @admin.display(description=_("mode"), ordering="mode")
+    def mode_in_short(self, tenant: Tenant) -> str:
+        return gettext("Shadow") if tenant.is_shadow else gettext("Live")
 
     @admin.display(description=_("Genesys"))
     def genesys_in_words(self, tenant: Tenant) -> SafeString | str:
