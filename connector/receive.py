@@ -24,6 +24,8 @@ from connector.models import AgentConnection, Event, EventOutcome, Queue, Tenant
 
 BODY_KEPT = 16 * 1024  # characters
 
+EarlyEnds = QuerySet[Event, tuple[uuid.UUID, datetime | None, datetime, bool | None]]
+
 
 @dataclass(frozen=True)
 class Receipt:
@@ -63,11 +65,7 @@ def _result(tenant: Tenant, event: Parsed, now: datetime) -> Result:
     if isinstance(event, Unused):
         return Result(EventOutcome.IGNORED, reason=event.reason)
     _one_at_a_time(tenant, event.conversation_id)
-    rows = list(
-        AgentConnection.objects.filter(
-            tenant=tenant, conversation_id=event.conversation_id
-        ).order_by("-offered_at")
-    )
+    rows = _rows(tenant, event.conversation_id)
     rivals = any(row.state == State.CHECKING and row.user_id != event.user_id for row in rows)
     return replace(_matched(tenant, event, rows, now), rivals=rivals)
 
@@ -85,6 +83,15 @@ def _matched(
             return _acd_end(tenant, event, rows, now)
         case UserEnd():
             return _user_end(tenant, event, rows, now)
+
+
+def _rows(tenant: Tenant, conversation_id: str) -> Sequence[AgentConnection]:
+    """What this conversation has, newest offer first. Most have nothing, which a query for the
+    keys alone says at half the price."""
+    rows = AgentConnection.objects.filter(tenant=tenant, conversation_id=conversation_id)
+    ids = list(rows.values_list("pk", flat=True).order_by())
+    found = AgentConnection.objects.filter(pk__in=ids).order_by("-offered_at")
+    return list(found) if ids else []
 
 
 def _one_at_a_time(tenant: Tenant, conversation_id: str) -> None:
@@ -179,12 +186,12 @@ def _open(tenant: Tenant, event: UserStart | AcdEnd, now: datetime) -> AgentConn
     row = offers.new_row(tenant, event, queue, now)
     row.move_to(_first_verdict(tenant, event, queue, row, now), now)
     early = list(_early_ends(tenant, row.session_id)) if row.session_id else []
-    for end in early[:1]:
-        row.ended_at, row.interacted = end.event_time or end.received_at, end.interacted
+    for _, event_time, received_at, interacted in early[:1]:
+        row.ended_at, row.interacted = event_time or received_at, interacted
     row.settle(now)
     row.save(force_insert=True)
     if early:
-        Event.objects.filter(pk__in=[end.pk for end in early]).update(connection=row)
+        Event.objects.filter(pk__in=[end[0] for end in early]).update(connection=row)
     return row
 
 
@@ -225,13 +232,19 @@ def _reason_to_ignore(
 
 
 def _queue(tenant: Tenant, queue_id: str) -> Queue | None:
-    return tenant.queues.filter(genesys_id=queue_id.lower()).first() if queue_id else None
+    wanted = queue_id.lower()
+    return next((queue for queue in tenant.queues.all() if queue.genesys_id == wanted), None)
 
 
-def _early_ends(tenant: Tenant, session_id: str) -> QuerySet[Event]:
-    return Event.objects.filter(
-        tenant=tenant, session_id=session_id, kind=USER_END, connection=None
-    ).exclude(interacted=None)
+def _early_ends(tenant: Tenant, session_id: str) -> EarlyEnds:
+    ends = Event.objects.filter(
+        tenant=tenant,
+        session_id=session_id,
+        kind=USER_END,
+        connection=None,
+        interacted__isnull=False,
+    )
+    return ends.order_by().values_list("pk", "event_time", "received_at", "interacted")
 
 
 def _record(tenant: Tenant, event: Parsed, result: Result, body: str, now: datetime) -> None:

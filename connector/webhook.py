@@ -4,11 +4,11 @@ import base64
 import binascii
 import logging
 import secrets
-from datetime import datetime, timedelta
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
-from django.db.models import Q
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from connector import events, receive
+from connector import directory, events, receive
 from connector.errors import InvalidEvent
 from connector.models import Tenant, WebhookToken
 from connector.models.tenant import digest_of
@@ -26,7 +26,6 @@ from connector.models.tenant import digest_of
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_FAILURE = 5  # seconds
-LAST_USED_PRECISION = timedelta(minutes=1)
 _NO_DIGEST = "0" * 64
 
 
@@ -112,7 +111,7 @@ class EventsView(APIView):
             receive.record_refusal(tenant, "invalid_event", str(exc), _readable(body), now)
             raise _invalid(exc) from None
         receipt = receive.receive(tenant, event, _readable(body), now)
-        return Response(ReceiptSerializer(receipt).data, status.HTTP_202_ACCEPTED)
+        return Response(asdict(receipt), status.HTTP_202_ACCEPTED)
 
     def handle_exception(self, exc: Exception) -> Response:
         """Every answer is an object with `error` and `detail`; a database that is away is a 503."""
@@ -130,12 +129,7 @@ class EventsView(APIView):
 def authenticate(request: Request, slug: str, now: datetime) -> Tenant:
     """The tenant whose live token the request shows; raises Refusal 401, the same and after the
     same work for an unknown tenant as for a wrong token."""
-    live = Q(ends_at=None) | Q(ends_at__gt=now)
-    tokens = list(
-        WebhookToken.objects.filter(live, tenant__slug=slug, slot__isnull=False).select_related(
-            "tenant"
-        )
-    )
+    tokens = directory.live_tokens(slug, now)
     stored = [token.digest for token in tokens] + [_NO_DIGEST] * (2 - len(tokens))
     shown = [digest_of(candidate) for candidate in _shown_tokens(request)]
     fits = [
@@ -145,8 +139,9 @@ def authenticate(request: Request, slug: str, now: datetime) -> Tenant:
     used = next((token for token, fit in zip(tokens, fits, strict=False) if fit), None)
     if used is None:
         raise _unauthorized()
-    _note_use(used, now)
-    return used.tenant
+    if used.is_note_due:
+        WebhookToken.objects.filter(pk=used.id).update(last_used_at=now)
+    return directory.tenant_of(used)
 
 
 def _shown_tokens(request: Request) -> list[str]:
@@ -164,11 +159,6 @@ def _basic_password(value: str) -> str:
         return base64.b64decode(value, validate=True).decode("utf-8").partition(":")[2]
     except (binascii.Error, ValueError):
         return ""
-
-
-def _note_use(token: WebhookToken, now: datetime) -> None:
-    if token.last_used_at is None or token.last_used_at < now - LAST_USED_PRECISION:
-        WebhookToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 
 def _accepted_body(request: Request, tenant: Tenant, now: datetime) -> bytes:

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Field, Model, QuerySet
+from django.db.models import Exists, Field, Model, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.functional import cached_property
@@ -28,7 +28,8 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
     @cached_property
     def count(self) -> int:
-        counted: int = cast(QuerySet[Any], self.object_list)[: MOST_COUNTED + 1].count()
+        rows = cast(QuerySet[Any], self.object_list).order_by()  # or it would sort to count
+        counted: int = rows[: MOST_COUNTED + 1].count()
         return counted
 
     @property
@@ -39,11 +40,11 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 class PortalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Shows people the objects of their own tenants.
 
-    `tenant_people` is the way from the model to the people of its tenant; `lookups` are the only
-    filters that an address may hold, since any other could be used to guess what is not shown.
+    `tenant_column` holds the tenant of an object; `lookups` are the only filters that an address
+    may hold, since any other could be used to guess what is not shown.
     """
 
-    tenant_people = "tenant__people"
+    tenant_column = "tenant_id"
     lookups: tuple[str, ...] = ()
     empty_text: Any = ""
     paginator = CappedPaginator
@@ -56,7 +57,12 @@ class PortalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         queryset = super().get_queryset(request)
         if sees_all_tenants(request):
             return queryset
-        return queryset.filter(**{self.tenant_people: request.user.pk})
+        # Not a join: databases would then sort all rows of these tenants instead of walking an
+        # index until a page is full (725 ms against 6 at 300,000 rows).
+        own = Tenant.people.through.objects.filter(
+            user=request.user.pk, tenant=OuterRef(self.tenant_column)
+        )
+        return queryset.filter(Exists(own))
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         return lookup in self.lookups
@@ -126,3 +132,7 @@ class TenantFilter(admin.RelatedFieldListFilter):
         if not sees_all_tenants(request):
             tenants = tenants.filter(people=request.user.pk)
         return [(tenant.pk, tenant.name) for tenant in tenants.only("name")]
+
+    def has_output(self) -> bool:
+        """Even with one tenant to choose: a filter that is not shown is not applied either."""
+        return bool(self.lookup_choices)

@@ -115,7 +115,12 @@ class EventAdmin(ReadOnlyAdmin):
         context = dict(extra_context or {})
         event = self.get_object(request, unquote(object_id))
         if event is not None and self.has_view_permission(request, event):
-            context |= {"title": _("Event"), "facts": _facts(event), **_body(request, event)}
+            context |= {
+                "title": _("Event"),
+                "subtitle": event.topic or EventOutcome(event.outcome).label,
+                "facts": _facts(event),
+                **_body(request, event),
+            }
         return super().change_view(request, object_id, form_url, context)
 
 

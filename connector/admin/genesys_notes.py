@@ -31,9 +31,9 @@ REMEDIES: dict[str, Any] = {
 }
 NAMES_MISSING = _("Agents' names are missing")
 NAMES_REMEDY = _(
-    "Genesys says who is talking, but not their names. In Genesys, add the permission Analytics > Agent State Names > View to the role of the OAuth "
-    "client, for the same divisions. Until then each name is looked up in a call of its own, or "
-    "stays empty."
+    "Genesys does not tell the portal the names of the agents. There, add the permission Analytics "
+    "> Agent State Names > View to the role of the OAuth client, for the same divisions. Until "
+    "then each name is looked up in a call of its own, or stays empty."
 )
 ANY_REMEDY = _("Check the Genesys Cloud settings below.")
 

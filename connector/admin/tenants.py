@@ -92,7 +92,7 @@ class QueueInline(admin.TabularInline):  # type: ignore[type-arg]
 class TenantAdmin(TokenViews):
     form = TenantForm
     inlines = [QueueInline]
-    tenant_people = "people"
+    tenant_column = "pk"
     lookups = ("enabled__exact", "mode__exact")
     list_display = ["name", "slug", "in_use", "mode_in_short", "region", "genesys_in_words"]
     list_filter = ["enabled", "mode"]
