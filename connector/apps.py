@@ -6,6 +6,8 @@ from django.core.management import call_command
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
+from connector.permissions import make_groups
+
 
 class ConnectorConfig(AppConfig):
     name = "connector"
@@ -13,6 +15,7 @@ class ConnectorConfig(AppConfig):
 
     def ready(self) -> None:
         post_migrate.connect(_make_cache_table, sender=self)
+        post_migrate.connect(make_groups, sender=self)
 
 
 def _make_cache_table(using: str, **kwargs: object) -> None:

@@ -21,6 +21,8 @@ USER_START, ACD_END, USER_END = "user.start", "acd.end", "user.end"
 
 # No Unix time in ms that concerns us is this small, and none in seconds this large.
 _SECONDS_BELOW = 100_000_000_000
+# Outside of these a time is a mistake, and at the ends of the calendar sums with it fail.
+_EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,11 +161,15 @@ def _kind(topic: str, fields: Mapping[str, Any]) -> str | None:
     body without a topic still tells which it is; with neither it is a user.start.
     """
     if not topic:
-        if "acdOutcome" in fields or "answeredUserId" in fields:
+        if _has(fields, "acdOutcome") or _has(fields, "answeredUserId"):
             return ACD_END
-        return USER_END if "interactingDurationMs" in fields else USER_START
+        return USER_END if _has(fields, "interactingDurationMs") else USER_START
     dotted = "." + topic.lower()
     return next((kind for kind in _PARSERS if dotted.endswith("." + kind)), None)
+
+
+def _has(fields: Mapping[str, Any], name: str) -> bool:
+    return fields.get(name) not in (None, "")
 
 
 class _Fields:
@@ -229,8 +235,9 @@ def _leg(fields: _Fields) -> dict[str, Any]:
     return {
         "conversation_id": fields.identifier("conversationId", required=True),
         "queue_id": fields.identifier("queueId"),
-        "media_type": fields.text("mediaType").lower(),
-        "message_type": fields.text("messageType").lower(),
+        # Some letters of other alphabets become two in lower case.
+        "media_type": fields.text("mediaType").lower()[:MAX_ID],
+        "message_type": fields.text("messageType").lower()[:MAX_ID],
         "provider": fields.text("provider", limit=255),
         # The external id is whatever Lynn's side chose: an arbitrary text of any length.
         "external_id": fields.text("addressTo", limit=MAX_BYTES)
@@ -290,12 +297,17 @@ def _number(value: object) -> float:
 
 
 def _time(value: object) -> datetime:
+    moment = _moment(value)
+    if not _EARLIEST <= moment < _LATEST:
+        raise ValueError("not of our time")
+    return moment
+
+
+def _moment(value: object) -> datetime:
     if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[T ]", value.strip()):
         moment = datetime.fromisoformat(value.strip())
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     number = _number(value)
-    if number <= 0:
-        raise ValueError("before 1970")
     seconds = number if number < _SECONDS_BELOW else number / 1000
     return datetime.fromtimestamp(seconds, UTC)
 

@@ -32,17 +32,25 @@ def same_offer(
         for row in rows:
             if row.session_id == event.session_id:
                 return row
-    mine = [row for row in rows if row.user_id == event.user_id]
-    if event.session_id:
-        mine = [row for row in mine if not row.session_id]
-    return next((row for row in mine if _is_same(event, row, now)), None)
+    mine = [
+        row
+        for row in rows
+        if row.user_id == event.user_id and not (event.session_id and row.session_id)
+    ]
+    told = (row for row in mine if not waits_for_user_start(row) and _is_same(event, row, now))
+    waiting = (row for row in mine if waits_for_user_start(row) and _joins(event, row, now))
+    return next(told, None) or next(waiting, None)
 
 
 def _is_same(event: UserStart, row: AgentConnection, now: datetime) -> bool:
-    if waits_for_user_start(row):
-        return _rang_before(row, event.event_time or now)
     if event.event_time and row.event_time:
         return event.event_time == row.event_time
+    return abs(now - row.received_at) <= SAME_OFFER
+
+
+def _joins(event: UserStart, row: AgentConnection, now: datetime) -> bool:
+    if event.event_time:
+        return _rang_before(row, event.event_time)
     return abs(now - row.received_at) <= SAME_OFFER
 
 
@@ -58,19 +66,31 @@ def waits_for_user_start(row: AgentConnection) -> bool:
 def answered_offer(
     event: AcdEnd, rows: Sequence[AgentConnection], at: datetime
 ) -> AgentConnection | None:
-    """The newest offer to this agent that can have been answered at `at`."""
-    return next(
-        (row for row in rows if row.user_id == event.user_id and _can_be_answered(row, at)), None
-    )
+    """The newest offer to this agent that can have been answered at `at`, which without an event
+    time is when the event came and may be late."""
+    late = TOLERANCE if event.event_time else SAME_OFFER
+    mine = (row for row in rows if row.user_id == event.user_id)
+    return next((row for row in mine if _can_be_answered(row, at, late)), None)
 
 
-def _can_be_answered(row: AgentConnection, at: datetime) -> bool:
+def _can_be_answered(row: AgentConnection, at: datetime, late: timedelta) -> bool:
     if at < row.offered_at - TOLERANCE or (row.ended_at and row.ended_at < at - TOLERANCE):
         return False
     if row.answered_at is None or row.evidence == Evidence.USER_END:
         return at <= row.offered_at + LONGEST_RINGING
     slack = AUTO_TOLERANCE if row.evidence == Evidence.AUTO else TOLERANCE
-    return at <= row.answered_at + slack
+    return at <= row.answered_at + max(slack, late)
+
+
+def came_before_an_answer(row: AgentConnection, rows: Sequence[AgentConnection]) -> bool:
+    """Whether another agent, who was offered the conversation after this one, has answered it."""
+    return any(
+        other.user_id != row.user_id
+        and other.offered_at > row.offered_at
+        and other.answered_at is not None
+        and other.state != State.NOT_ANSWERED
+        for other in rows
+    )
 
 
 def can_still_be_proven(row: AgentConnection) -> bool:
@@ -128,11 +148,15 @@ def new_row(
 
 
 def offer_key(event: UserStart | AcdEnd) -> str:
-    """What makes this offer unique within its tenant."""
-    agent = f"{event.conversation_id}:{event.user_id}"
-    stamp = str(int(event.event_time.timestamp() * 1000)) if event.event_time else ""
+    """What makes this offer unique within its tenant. The length tells where the first id ends."""
+    agent = f"{len(event.conversation_id)}:{event.conversation_id}:{event.user_id}"
+    stamp = event.event_time.isoformat() if event.event_time else ""
     if isinstance(event, AcdEnd):
         return f"{_ACD}{agent}:{stamp or uuid.uuid4()}"
     if event.session_id:
-        return f"s:{event.session_id}"
+        return session_key(event.session_id)
     return f"t:{agent}:{stamp}" if stamp else f"w:{agent}:{uuid.uuid4()}"
+
+
+def session_key(session_id: str) -> str:
+    return f"s:{session_id}"

@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from connector import decide, offers
 from connector.decide import Verdict
 from connector.domain import Evidence, QueuePolicy, Reason, State
-from connector.events import USER_END, AcdEnd, Unused, UserEnd, UserStart
+from connector.events import ACD_END, USER_END, AcdEnd, Unused, UserEnd, UserStart
 from connector.events import Event as Parsed
 from connector.models import AgentConnection, Event, EventOutcome, Queue, Tenant
 
@@ -64,8 +64,8 @@ def receive(tenant: Tenant, event: Parsed, body: str, now: datetime) -> Receipt:
 def _result(tenant: Tenant, event: Parsed, now: datetime) -> Result:
     if isinstance(event, Unused):
         return Result(EventOutcome.IGNORED, reason=event.reason)
-    _one_at_a_time(tenant, event.conversation_id)
-    rows = _rows(tenant, event.conversation_id)
+    _one_at_a_time(tenant, event)
+    rows = _rows(tenant, event)
     rivals = any(row.state == State.CHECKING and row.user_id != event.user_id for row in rows)
     return replace(_matched(tenant, event, rows, now), rivals=rivals)
 
@@ -85,23 +85,33 @@ def _matched(
             return _user_end(tenant, event, rows, now)
 
 
-def _rows(tenant: Tenant, conversation_id: str) -> Sequence[AgentConnection]:
-    """What this conversation has, newest offer first. Most have nothing, which a query for the
-    keys alone says at half the price."""
-    rows = AgentConnection.objects.filter(tenant=tenant, conversation_id=conversation_id)
-    ids = list(rows.values_list("pk", flat=True).order_by())
+def _rows(tenant: Tenant, event: UserStart | AcdEnd | UserEnd) -> Sequence[AgentConnection]:
+    """What this conversation has, and the session's offer whatever conversation it was said to
+    belong to; newest first. Most have nothing, which a query for the keys alone says at half the
+    price."""
+    known = AgentConnection.objects.filter(tenant=tenant).order_by()
+    keys = known.filter(conversation_id=event.conversation_id).values_list("pk", flat=True)
+    if event.session_id:
+        same = known.filter(offer_key=offers.session_key(event.session_id))
+        keys = keys.union(same.values_list("pk", flat=True))
+    ids = list(keys)
     found = AgentConnection.objects.filter(pk__in=ids).order_by("-offered_at")
     return list(found) if ids else []
 
 
-def _one_at_a_time(tenant: Tenant, conversation_id: str) -> None:
-    """Events of one conversation wait for each other until commit, so that a user.end and its
-    user.start see each other. On SQLite every writing transaction does so anyway."""
+def _one_at_a_time(tenant: Tenant, event: UserStart | AcdEnd | UserEnd) -> None:
+    """Events of one conversation or session wait for each other until commit, so that a user.end
+    and its user.start see each other. On SQLite every writing transaction does so anyway."""
     if database.vendor == "postgresql":
-        digest = hashlib.sha256(f"{tenant.pk}:{conversation_id}".encode()).digest()
-        key = int.from_bytes(digest[:8], "big", signed=True)
+        names = {f"c:{event.conversation_id}", f"s:{event.session_id or event.conversation_id}"}
+        keys = sorted(_lock_key(tenant, name) for name in names)
         with database.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+            cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s) AS key", [keys])
+
+
+def _lock_key(tenant: Tenant, name: str) -> int:
+    digest = hashlib.sha256(f"{tenant.pk}:{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 def _user_start(
@@ -109,13 +119,16 @@ def _user_start(
 ) -> Result:
     row = offers.same_offer(event, rows, now)
     if row is None:
-        return Result(EventOutcome.OPENED, _open(tenant, event, now))
+        return Result(EventOutcome.OPENED, _open(tenant, event, rows, now))
     row = _locked(row)
-    if offers.waits_for_user_start(row):
-        offers.complete(row, event)
-        row.save()
-        return Result(EventOutcome.EVIDENCE, row)
-    return _duplicate(row, event)
+    joins, had_session = offers.waits_for_user_start(row), bool(row.session_id)
+    row.duplicates += 0 if joins else 1
+    offers.complete(row, event)
+    early = [] if had_session else _learn_early_end(row, now)
+    _decide(row, now)
+    row.save()
+    _link(early, row)
+    return Result(EventOutcome.EVIDENCE if joins else EventOutcome.DUPLICATE, row)
 
 
 def _acd_end(
@@ -124,15 +137,24 @@ def _acd_end(
     if not event.answered:
         return Result(EventOutcome.IGNORED, reason="acd_not_answered")
     at = min(event.event_time or now, now)
-    row = offers.answered_offer(event, rows, at)
+    row = offers.answered_offer(event, rows, at) or _told_before(event, rows)
     if row is None:
-        return Result(EventOutcome.OPENED, _open(tenant, event, now))
+        return Result(EventOutcome.OPENED, _open(tenant, event, rows, now))
     row = _locked(row)
-    if row.evidence == Evidence.ACD_END and row.answered_at == at:
+    if row.evidence == Evidence.ACD_END and (not event.event_time or _told_before(event, [row])):
         return _duplicate(row, event)
     if offers.can_still_be_proven(row):
         _prove(row, decide.answered(at, Evidence.ACD_END, tenant.policy, now), now)
     return Result(EventOutcome.EVIDENCE, row)
+
+
+def _told_before(event: AcdEnd, rows: Sequence[AgentConnection]) -> AgentConnection | None:
+    """The row that this very event was about when it came before. Its own time cannot tell where
+    Genesys' clock runs ahead of ours."""
+    mine = {row.pk: row for row in rows if row.user_id == event.user_id}
+    told = Event.objects.filter(connection__in=mine, kind=ACD_END, event_time=event.event_time)
+    pk = told.values_list("connection", flat=True).first() if mine else None
+    return mine[pk] if pk else None
 
 
 def _prove(row: AgentConnection, verdict: Verdict, now: datetime) -> None:
@@ -162,12 +184,17 @@ def _user_end(
         return _duplicate(row, event)
     if event.interacted is None:
         return Result(EventOutcome.IGNORED, row, reason="no_durations")
-    row.ended_at, row.interacted = event.event_time or now, event.interacted
+    row.ended_at, row.interacted = min(event.event_time or now, now), event.interacted
+    _decide(row, now)
+    row.save()
+    return Result(EventOutcome.EVIDENCE, row)
+
+
+def _decide(row: AgentConnection, now: datetime) -> None:
+    """Carry out what the facts decide, unless a worker is at the row and will do so itself."""
     if row.is_open and not row.is_leased(now):
         row.lease = None
         row.settle(now)
-    row.save()
-    return Result(EventOutcome.EVIDENCE, row)
 
 
 def _locked(row: AgentConnection) -> AgentConnection:
@@ -181,18 +208,33 @@ def _duplicate(row: AgentConnection, event: UserStart | AcdEnd | UserEnd) -> Res
     return Result(EventOutcome.DUPLICATE, row)
 
 
-def _open(tenant: Tenant, event: UserStart | AcdEnd, now: datetime) -> AgentConnection:
+def _open(
+    tenant: Tenant, event: UserStart | AcdEnd, rows: Sequence[AgentConnection], now: datetime
+) -> AgentConnection:
     queue = _queue(tenant, event.queue_id)
     row = offers.new_row(tenant, event, queue, now)
     row.move_to(_first_verdict(tenant, event, queue, row, now), now)
-    early = list(_early_ends(tenant, row.session_id)) if row.session_id else []
-    for _, event_time, received_at, interacted in early[:1]:
-        row.ended_at, row.interacted = event_time or received_at, interacted
+    early = _learn_early_end(row, now)
+    if offers.came_before_an_answer(row, rows):
+        row.superseded_at = now
     row.settle(now)
     row.save(force_insert=True)
-    if early:
-        Event.objects.filter(pk__in=[end[0] for end in early]).update(connection=row)
+    _link(early, row)
     return row
+
+
+def _learn_early_end(row: AgentConnection, now: datetime) -> Sequence[uuid.UUID]:
+    """Note the end of this row's session if it was told before anybody knew the session; returns
+    the events that told it."""
+    early = list(_early_ends(row.tenant, row.session_id)) if row.session_id else []
+    for _, event_time, received_at, interacted in early[:1]:
+        row.ended_at, row.interacted = min(event_time or received_at, now), interacted
+    return [pk for pk, *_ in early]
+
+
+def _link(early: Sequence[uuid.UUID], row: AgentConnection) -> None:
+    if early:
+        Event.objects.filter(pk__in=early).update(connection=row)
 
 
 def _first_verdict(

@@ -14,6 +14,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -113,6 +114,12 @@ class EventsView(APIView):
         receipt = receive.receive(tenant, event, _readable(body), now)
         return Response(asdict(receipt), status.HTTP_202_ACCEPTED)
 
+    def perform_content_negotiation(
+        self, request: Request, force: bool = False
+    ) -> tuple[BaseRenderer, str]:
+        """Whatever a sender says it accepts, it is told in JSON."""
+        return super().perform_content_negotiation(request, force=True)
+
     def handle_exception(self, exc: Exception) -> Response:
         """Every answer is an object with `error` and `detail`; a database that is away is a 503."""
         if isinstance(exc, OperationalError | InterfaceError):
@@ -129,7 +136,7 @@ class EventsView(APIView):
 def authenticate(request: Request, slug: str, now: datetime) -> Tenant:
     """The tenant whose live token the request shows; raises Refusal 401, the same and after the
     same work for an unknown tenant as for a wrong token."""
-    tokens = directory.live_tokens(slug, now)
+    tokens = directory.live_tokens(slug.replace("\x00", ""), now)  # PostgreSQL refuses a NUL
     stored = [token.digest for token in tokens] + [_NO_DIGEST] * (2 - len(tokens))
     shown = [digest_of(candidate) for candidate in _shown_tokens(request)]
     fits = [
@@ -141,7 +148,10 @@ def authenticate(request: Request, slug: str, now: datetime) -> Tenant:
         raise _unauthorized()
     if used.is_note_due:
         WebhookToken.objects.filter(pk=used.id).update(last_used_at=now)
-    return directory.tenant_of(used)
+    try:
+        return directory.tenant_of(used)
+    except Tenant.DoesNotExist:  # deleted in this very moment
+        raise _unauthorized() from None
 
 
 def _shown_tokens(request: Request) -> list[str]:
@@ -182,9 +192,16 @@ def _refusal(request: Request, tenant: Tenant) -> Refusal | None:
         return Refusal(
             415, "unsupported_media_type", "Send the event with Content-Type: application/json."
         )
-    if int(request.headers.get("Content-Length") or 0) > events.MAX_BYTES:
+    if _announced_length(request) > events.MAX_BYTES:
         return _too_large()
     return None
+
+
+def _announced_length(request: Request) -> int:
+    try:
+        return int(request.headers.get("Content-Length", ""))
+    except ValueError:
+        return 0  # and Django reads nothing
 
 
 def _read(request: Request) -> bytes:

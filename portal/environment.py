@@ -6,7 +6,7 @@ import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
@@ -22,6 +22,7 @@ SECRETS = (
     "PORTAL_FIELD_KEYS",
     "PORTAL_METRICS_TOKEN",
 )
+KEYS = {"secret_key": "PORTAL_SECRET_KEY", "field_keys": "PORTAL_FIELD_KEYS"}
 DEVELOPMENT_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 
@@ -33,7 +34,7 @@ def read(base_dir: Path) -> dict[str, Any]:
     problems = _read_secret_files()
     env = Env(eager=False)
     values = _portal(env) | _services(env, base_dir / "var")
-    _complain(env, problems)
+    _complain(_wrong(env) | _unusable(values), problems)
     values |= _keys(values, base_dir / "var")
     return values
 
@@ -42,7 +43,7 @@ def _portal(env: Env) -> dict[str, Any]:
     return {
         "secret_key": env.str("PORTAL_SECRET_KEY", "", validate=_long_enough),
         "field_keys": env.list("PORTAL_FIELD_KEYS", [], validate=_fernet_keys),
-        "allowed_hosts": env.list("PORTAL_ALLOWED_HOSTS", DEVELOPMENT_HOSTS),
+        "allowed_hosts": _stripped(env.list("PORTAL_ALLOWED_HOSTS", [])) or DEVELOPMENT_HOSTS,
         "base_url": env.str("PORTAL_BASE_URL", "http://127.0.0.1:8000", validate=_address),
         "allowed_upstreams": env.list("PORTAL_ALLOWED_UPSTREAMS", [], validate=_networks),
         "web_processes": env.int("PORTAL_WEB_PROCESSES", None, validate=_from_1_to(64)),
@@ -64,12 +65,31 @@ def _services(env: Env, var: Path) -> dict[str, Any]:
     }
 
 
-def _complain(env: Env, problems: list[str]) -> None:
+def _wrong(env: Env) -> dict[str, str]:
     try:
         env.seal()
     except EnvValidationError as exc:
         wrong = cast(Mapping[str, list[str]], exc.error_messages)
-        problems += [f"{name}: {' '.join(messages)}" for name, messages in wrong.items()]
+        return {name: " ".join(messages) for name, messages in wrong.items()}
+    return {}
+
+
+def _unusable(values: dict[str, Any]) -> dict[str, str]:
+    """What each variable alone does not show, or its parser lets pass."""
+    engine = (values["database"] or {}).get("ENGINE", "")
+    problems = {}
+    if engine and not engine.endswith(("sqlite3", "postgresql")):
+        problems["DATABASE_URL"] = "must start with postgres:// or sqlite://."
+    elif engine.endswith("postgresql"):
+        absent = [name for key, name in KEYS.items() if values[key] in ("", [])]
+        problems = dict.fromkeys(absent, "required with this database.")
+    if values["email"] is not None and "EMAIL_BACKEND" not in values["email"]:
+        problems["EMAIL_URL"] = "is not an address such as smtp://user:password@host:587."
+    return problems
+
+
+def _complain(wrong: Mapping[str, str], problems: list[str]) -> None:
+    problems = problems + [f"{name}: {what}" for name, what in wrong.items()]
     if problems:
         raise ImproperlyConfigured("The environment is wrong.\n" + "\n".join(problems))
 
@@ -88,17 +108,27 @@ def _read_secret_files() -> list[str]:
 
 
 def _keys(values: dict[str, Any], var: Path) -> dict[str, Any]:
-    """Make the keys that are absent on SQLite; elsewhere every machine must be given the same."""
-    names = {"secret_key": "PORTAL_SECRET_KEY", "field_keys": "PORTAL_FIELD_KEYS"}
-    absent = [name for name in names if not values[name]]
-    if absent and "sqlite" not in values["database"]["ENGINE"]:
-        listed = "\n".join(f"{names[name]}: required with this database." for name in absent)
-        raise ImproperlyConfigured(f"The environment is wrong.\n{listed}")
-    made = {name: keys.read_or_make(var / name) for name in absent}
+    """Make the keys that are absent on SQLite; elsewhere every machine is given the same."""
+    made = {name: _key(var / name) for name in KEYS if not values[name]}
+    try:
+        _fernet_keys(values["field_keys"] or [made["field_keys"]])
+    except ValidationError as exc:
+        raise ImproperlyConfigured(f"{var / 'field_keys'}: {exc}") from None
     return {
         "secret_key": values["secret_key"] or made["secret_key"],
         "field_keys": values["field_keys"] or [made["field_keys"]],
     }
+
+
+def _key(path: Path) -> str:
+    try:
+        return keys.read_or_make(path)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ImproperlyConfigured(f"The key {path} can be neither read nor made ({exc}).") from exc
+
+
+def _stripped(values: list[str] | None) -> list[str]:
+    return [value.strip() for value in values or [] if value.strip()]
 
 
 def _long_enough(value: str) -> None:
@@ -119,9 +149,19 @@ def _fernet_keys(values: list[str]) -> None:
 
 
 def _address(value: str) -> None:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = _parts(value)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValidationError(f"“{value}” is not an address such as https://portal.example.com.")
+
+
+def _parts(value: str) -> SplitResult | None:
+    """None for what is no address at all."""
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018  (raises for a port that is no number)
+    except ValueError:
+        return None
+    return parts
 
 
 def _networks(values: list[str]) -> None:
@@ -133,14 +173,15 @@ def _networks(values: list[str]) -> None:
 
 
 def _redis(value: str) -> None:
-    if value and urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+    parts = _parts(value)
+    if value and (parts is None or parts.scheme not in ("redis", "rediss", "unix")):
         raise ValidationError("must start with redis://, rediss:// or unix://.")
 
 
 def _time_zone(value: str) -> None:
     try:
         zoneinfo.ZoneInfo(value)
-    except (ValueError, OSError):
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
         raise ValidationError(f"“{value}” is no time zone; an example is America/Bogota.") from None
 
 

@@ -68,6 +68,7 @@ _database = dict(_env["database"])
 IS_SQLITE = "sqlite" in _database["ENGINE"]
 _options = dict(_database.get("OPTIONS", {}))
 if IS_SQLITE:
+    _database["ENGINE"] = "portal.sqlite"
     _options |= {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -149,7 +150,6 @@ USE_TZ = True
 # Web ----------------------------------------------------------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "var" / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -187,6 +187,15 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Tells Lynn when a Genesys Cloud agent has really answered.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+            "basic": {"type": "http", "scheme": "basic"},
+        }
+    },
+    "SECURITY": [{"bearer": []}, {"apiKey": []}, {"basic": []}],
 }
 
 LOGGING = {

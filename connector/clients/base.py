@@ -5,8 +5,10 @@ what came back is exactly what the audit shows. `send` never raises for what oth
 """
 
 import hashlib
+import http.client
 import json
 import os
+import socket
 import ssl
 import time
 import uuid
@@ -21,9 +23,10 @@ from requests.adapters import HTTPAdapter
 from urllib3 import connection, connectionpool, exceptions
 
 from connector.clients import guard
-from connector.errors import AddressNotAllowed, ServiceError, ServiceRefused, ServiceUnavailable
+from connector.errors import ServiceError, ServiceRefused, ServiceUnavailable
 
 KEPT_BYTES = 16 * 1024
+LONGEST_WAIT = 24 * 3600  # seconds; who asks us to wait longer is taken to have said this
 USER_AGENT = "agent-connected-portal"
 AGAIN = frozenset({408, 425, 429})  # worth asking again, like every 5xx
 _SHOWN_REQUEST_HEADERS = ("content-type", "accept", "idempotency-key")
@@ -91,7 +94,7 @@ class Exchange:
 
     @property
     def shown_body(self) -> str:
-        return self.body[:KEPT_BYTES].decode("utf-8", "replace").replace("\x00", "\ufffd")
+        return _storable(self.body[:KEPT_BYTES].decode("utf-8", "replace"))
 
     @property
     def is_success(self) -> bool:
@@ -101,7 +104,9 @@ class Exchange:
     def retry_after(self) -> float | None:
         """Seconds that the service asked us to wait; the date form is not used by Genesys."""
         value = self.headers.get("retry-after", "").strip()
-        return float(value) if value.isascii() and value.isdigit() else None
+        if not (value.isascii() and value.isdigit()):
+            return None
+        return min(float(value), LONGEST_WAIT)
 
     def json(self) -> Any:
         """The answer; raises ServiceUnavailable where it is not whole JSON in UTF-8."""
@@ -122,7 +127,7 @@ class Exchange:
             raise self.failure
         if self.is_success:
             return
-        if self.status in AGAIN or (self.status or 0) >= 500:
+        if self.status in AGAIN or not 200 <= (self.status or 0) < 500:
             raise ServiceUnavailable(self.answered, retry_after=self.retry_after)
         raise ServiceRefused(self.answered)
 
@@ -132,13 +137,13 @@ def json_body(content: object) -> bytes:
 
 
 def send(call: Call) -> Exchange:
-    """Make the call, in at most 8 s altogether."""
+    """Make the call, in at most guard.TOTAL_SECONDS altogether."""
     exchange = Exchange(call=call, started_at=timezone.now())
     started = time.monotonic()
     with guard.deadline() as timing:
         try:
             _fill(exchange, timing, started)
-        except AddressNotAllowed as exc:
+        except ServiceError as exc:
             exchange.failure = exc
         except _FAILURES as exc:
             exchange.failure = ServiceUnavailable(_in_words(exc, call.url))
@@ -149,28 +154,43 @@ def send(call: Call) -> Exchange:
 
 
 _FAILURES = (requests.RequestException, exceptions.HTTPError, OSError, ValueError)
+_NOT_HTTP = (http.client.HTTPException, exceptions.InvalidHeader, exceptions.ProtocolError)
 
 
 def _fill(exchange: Exchange, timing: dict[str, float], started: float) -> None:
-    call = exchange.call
-    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **call.headers}
-    request = requests.Request(call.method, call.url, headers, data=call.body or None).prepare()
     timeout = (guard.CONNECT_SECONDS, guard.READ_SECONDS)
-    response = _adapter().send(request, stream=True, timeout=timeout)
+    response = _adapter().send(_prepared(exchange.call), stream=True, timeout=timeout)
     timing["first_byte"] = round((time.monotonic() - started) * 1000, 1)
     exchange.status = response.status_code
     exchange.headers = {
-        name.lower(): value
+        name.lower(): _storable(value)
         for name, value in response.headers.items()
         if name.lower() in _SHOWN_ANSWER_HEADERS
     }
     _read(exchange, response)
 
 
+def _prepared(call: Call) -> requests.PreparedRequest:
+    """Raises ServiceRefused for what HTTP cannot carry, in words that leave the headers out, since
+    they may hold secrets."""
+    headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **call.headers}
+    try:
+        for value in headers.values():
+            value.encode("latin-1")
+        return requests.Request(call.method, call.url, headers, data=call.body or None).prepare()
+    except ValueError:
+        raise ServiceRefused(
+            f"nothing was sent to {_host(call.url)}: its address or a header of the call holds "
+            "what HTTP does not allow"
+        ) from None
+
+
 def _read(exchange: Exchange, response: requests.Response) -> None:
     """Read the body up to the call's limit. The status has arrived, so a body that breaks off
-    does not undo the answer: it is noted as cut."""
+    does not undo the answer: it is noted as cut. What follows a 1xx must not be read as the
+    answer to the next call."""
     chunks: list[bytes] = []
+    exchange.is_cut = response.status_code < 200
     try:
         for chunk in response.raw.stream(16 * 1024, decode_content=False):
             chunks.append(chunk)
@@ -187,23 +207,37 @@ def _read(exchange: Exchange, response: requests.Response) -> None:
 
 
 def _in_words(exc: Exception, url: str) -> str:
-    host = _host(url)
-    text = str(exc)
-    if isinstance(exc, requests.ConnectTimeout) or "ConnectTimeout" in text:
-        return f"{host} could not be reached within {guard.CONNECT_SECONDS:.0f} s"
-    if isinstance(exc, requests.Timeout | TimeoutError) or "timed out" in text.lower():
+    host, cause = _host(url), _innermost(exc)
+    if isinstance(cause, socket.gaierror):
+        return f"the name {host} could not be resolved ({cause.strerror})"
+    if isinstance(exc, requests.ConnectTimeout):
+        return f"{host} could not be reached within {guard.CONNECT_SECONDS:g} s"
+    if isinstance(exc, requests.Timeout) or isinstance(cause, TimeoutError):
         return f"{host} did not answer in time"
-    if isinstance(exc, requests.exceptions.SSLError):
-        return f"{host} has no valid certificate ({_innermost(exc)})"
-    if "NameResolution" in text or "resolve" in text.lower():
-        return f"the name {host} could not be resolved"
-    return f"the connection to {host} failed ({_innermost(exc)})"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"{host} has no valid certificate ({cause.verify_message})"
+    if isinstance(cause, ssl.SSLError):
+        return f"no encrypted connection to {host} ({cause.reason or cause})"
+    if isinstance(cause, _NOT_HTTP) and not isinstance(cause, OSError):
+        return f"{host} answered with something that is not HTTP"
+    return f"the connection to {host} failed ({getattr(cause, 'strerror', None) or cause})"
 
 
-def _innermost(exc: BaseException) -> str:
-    while (deeper := exc.__cause__ or exc.__context__) is not None:
+def _innermost(exc: BaseException) -> BaseException:
+    while deeper := _beneath(exc):
         exc = deeper
-    return str(getattr(exc, "strerror", None) or exc)[:200]
+    return exc
+
+
+def _beneath(exc: BaseException) -> BaseException | None:
+    """urllib3 and requests wrap what they caught as a cause, a context or an argument."""
+    wrapped = [arg for arg in exc.args if isinstance(arg, BaseException)]
+    context = None if exc.__suppress_context__ else exc.__context__
+    return exc.__cause__ or context or next(iter(wrapped), None)
+
+
+def _storable(text: str) -> str:
+    return text.replace("\x00", "\ufffd")
 
 
 def _host(url: str) -> str:
@@ -225,9 +259,9 @@ def _connected(conn: connection.HTTPConnection, *, encrypted: bool) -> Any:
     try:
         return guard.connect(host, conn.port or 0, encrypted=encrypted)
     except TimeoutError as exc:
-        raise exceptions.ConnectTimeoutError(conn, f"ConnectTimeout: {host}") from exc
+        raise exceptions.ConnectTimeoutError(conn, host) from exc
     except OSError as exc:
-        raise exceptions.NewConnectionError(conn, f"{exc}") from exc
+        raise exceptions.NewConnectionError(conn, host) from exc
 
 
 class _PlainPool(connectionpool.HTTPConnectionPool):

@@ -19,6 +19,8 @@ from connector.errors import (
 logger = logging.getLogger(__name__)
 
 MAX_AGENTS = 50  # Genesys analytics API: a status query answers for at most 50 agents
+LONGEST_LIFETIME = 172800  # Genesys OAuth: seconds; accessTokenValiditySeconds goes up to this
+LONGEST_NAME = 255  # characters that are kept of an agent's name
 _unknown_segments: set[str] = set()
 
 
@@ -51,8 +53,14 @@ def read_token(exchange: Exchange) -> tuple[str, int]:
     token = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(token, str) or not token:
         raise ServiceUnavailable(f"{exchange.answered} without a token")
-    lifetime = answer.get("expires_in")
-    return token, int(lifetime) if isinstance(lifetime, int | float) and lifetime > 0 else 300
+    return token, _lifetime(answer.get("expires_in"))
+
+
+def _lifetime(expires_in: object) -> int:
+    """The shortest lifetime that Genesys knows where it says nothing that makes sense."""
+    if isinstance(expires_in, int | float) and expires_in >= 1:
+        return int(min(expires_in, LONGEST_LIFETIME))
+    return 300
 
 
 def status_call(api_url: str, token: str, user_ids: Sequence[str]) -> Call:
@@ -96,7 +104,7 @@ def read_name(exchange: Exchange) -> str:
         return ""
     _raise_for_status(exchange)
     answer = exchange.json()
-    return _text(answer, "name") if isinstance(answer, dict) else ""
+    return _name(answer, "name") if isinstance(answer, dict) else ""
 
 
 def _raise_for_status(exchange: Exchange) -> None:
@@ -121,7 +129,7 @@ def _status(entity: dict[str, Any], known_id: str = "") -> AgentStatus:
     sessions = entity.get("sessions")
     return AgentStatus(
         user_id=known_id or _text(entity, "userId"),
-        user_name=_text(entity, "userName"),
+        user_name=_name(entity, "userName"),
         sessions=tuple(
             _session(session)
             for session in (sessions if isinstance(sessions, list) else [])
@@ -150,6 +158,10 @@ def _text(content: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         return ""
     return value.encode("utf-8", "ignore").decode().replace("\x00", "").strip()
+
+
+def _name(content: dict[str, Any], name: str) -> str:
+    return _text(content, name)[:LONGEST_NAME]
 
 
 def _moment(value: object) -> datetime | None:

@@ -29,10 +29,12 @@ def delivery_call(
         "externalId": external_id,
     }
     own = {"Content-Type": "application/json", "Idempotency-Key": str(idempotency_key)}
+    ours = {name.lower() for name in own}
+    extra = {name: value for name, value in headers.items() if name.lower() not in ours}
     return Call(
         method="POST",
         url=base_url.rstrip("/") + PATH,
-        headers={**headers, **own},
+        headers={**extra, **own},
         body=json_body(content),
         limit=64 * 1024,
     )

@@ -134,14 +134,14 @@ class Tenant(models.Model):
         max_length=500,
         blank=True,
         validators=[validate_base_url],
-        help_text=_("Only if it is not https://api.<region>"),
+        help_text=_("Only if it is not https://api. and the region."),
     )
     login_url = models.CharField(
         _("login address"),
         max_length=500,
         blank=True,
         validators=[validate_base_url],
-        help_text=_("Only if it is not https://login.<region>"),
+        help_text=_("Only if it is not https://login. and the region."),
     )
 
     lynn_base_url = models.CharField(

@@ -1,0 +1,704 @@
+"""The story of a batch: ask, decide, tell, record."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from django.db import OperationalError, connection
+
+from connector import intervene, work
+from connector.claim import claim
+from connector.models import AgentConnection, AgentName, Attempt, GenesysAccess, Tenant
+from tests.engine.conftest import (
+    AUTO_QUEUE,
+    EXTERNAL_ID,
+    GONE,
+    NOT_PERMITTED,
+    OVERLOADED,
+    TOO_MANY,
+    UNAUTHORISED,
+    WRONG_CLIENT,
+    Clock,
+    Desk,
+    Genesys,
+    Lynn,
+    _json,
+)
+
+
+def ended(row: AgentConnection) -> tuple[str, str]:
+    row.refresh_from_db()
+    return row.state, row.reason
+
+
+def steps(row: AgentConnection) -> list[tuple[str, str, str, int]]:
+    return list(row.attempts.values_list("kind", "outcome", "detail", "count"))
+
+
+def test_an_automatic_queue_is_told_at_once(desk: Desk, genesys: Genesys, lynn: Lynn) -> None:
+    offer, row = desk.ring(AUTO_QUEUE)
+    genesys.agent_is(offer, "interact", name="Ana")
+
+    desk.work()
+
+    assert ("delivered", "delivered") == ended(row)
+    assert [
+        {
+            "conversationId": offer["conversationId"],
+            "userId": offer["userId"],
+            "userName": "Ana",
+            "type": "eventAgentConnect",
+            "provider": "PureCloud Messaging",
+            "externalId": EXTERNAL_ID,
+        }
+    ] == lynn.bodies
+    assert str(row.pk) == lynn.calls[0].headers["Idempotency-Key"]
+
+
+def test_a_name_learnt_within_the_hour_needs_no_call(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    first, _ = desk.ring(AUTO_QUEUE)
+    genesys.agent_is(first, "interact", name="Ana")
+    desk.work()
+    genesys.calls.clear()
+
+    desk.clock.forward(3500)
+    _, again = desk.ring(AUTO_QUEUE, userId=first["userId"])
+    desk.work()
+
+    assert ("delivered", "delivered") == ended(again)
+    assert [] == genesys.calls
+    assert "Ana" == lynn.bodies[-1]["userName"]
+
+
+def test_a_name_older_than_an_hour_is_asked_for_again(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    first, _ = desk.ring(AUTO_QUEUE)
+    genesys.agent_is(first, "interact", name="Ana")
+    desk.work()
+
+    desk.clock.forward(3601)
+    again, _ = desk.ring(AUTO_QUEUE, userId=first["userId"])
+    genesys.agent_is(again, "interact", name="Ana María")
+    desk.work()
+
+    assert "Ana María" == lynn.bodies[-1]["userName"]
+    assert "Ana María" == AgentName.objects.get().name
+
+
+def test_a_ringing_agent_is_looked_at_again_and_nobody_is_told(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "alert")
+
+    for _ in range(3):
+        desk.look()
+
+    assert ("checking", "") == ended(row)
+    assert [("token", "ok", "", 1), ("status", "ok", "alert", 3)] == steps(row)
+    assert (3, None) == (row.checks, row.lease)
+    assert [] == lynn.calls
+
+
+def test_checks_come_every_two_seconds_on_the_tenants_grid(desk: Desk, genesys: Genesys) -> None:
+    _, row = desk.ring()
+    moments = []
+    for _ in range(3):
+        desk.look()
+        moments.append(desk.clock.now)
+
+    assert desk.clock.now - moments[0] == timedelta(seconds=4)
+    assert timedelta(seconds=2) <= moments[0] - row.received_at <= timedelta(seconds=4)
+
+
+@pytest.mark.parametrize("segment", ["interact", "hold", "parked", "INTERACT"])
+def test_an_agent_who_answered_is_announced_in_the_same_task(
+    desk: Desk, genesys: Genesys, lynn: Lynn, segment: str
+) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, segment, name='José "Pepe" Ñáñez')
+
+    desk.look()
+
+    assert ("delivered", "delivered") == ended(row)
+    assert ("status", segment.lower()) == (row.evidence, row.evidence_detail)
+    assert 'José "Pepe" Ñáñez' == lynn.bodies[0]["userName"]
+
+
+def test_the_evidence_and_the_attempt_are_stored_before_anything_leaves(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    story: list[str] = []
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "interact")
+    lynn.during_post.append(lambda: story.append("POST"))
+
+    def listen(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        story.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(listen):
+        desk.look()
+
+    before = story[: story.index("POST")]
+    assert any(sql.startswith("UPDATE") and '"evidence" =' in sql for sql in before)
+    assert any(sql.startswith('INSERT INTO "connector_attempt"') for sql in before)
+    assert before[-1].startswith("RELEASE SAVEPOINT")
+
+
+@pytest.mark.parametrize(
+    "segment", ["monitoring", "coaching", "barging", "screenmonitoring", "sharing", "new-thing"]
+)
+def test_a_supervisor_or_something_unknown_is_no_answer(
+    desk: Desk, genesys: Genesys, lynn: Lynn, segment: str
+) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, segment)
+
+    desk.look()
+
+    assert ("checking", "") == ended(row)
+    assert [] == lynn.calls
+
+
+def test_wrapup_means_answered_and_over(desk: Desk, genesys: Genesys, lynn: Lynn) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "wrapup")
+
+    desk.look()
+
+    assert ("expired", "answered_and_over") == ended(row)
+    assert [] == lynn.calls
+
+
+def test_the_session_of_an_older_leg_is_no_answer(desk: Desk, genesys: Genesys, lynn: Lynn) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "interact", sessionId="another-session")
+
+    desk.look()
+
+    assert ("checking", "") == ended(row)
+    assert "not there" == row.attempts.get(kind="status").detail
+
+
+def test_nobody_answered_by_the_deadline(desk: Desk, genesys: Genesys, lynn: Lynn) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "alert")
+
+    desk.work(120)
+
+    assert ("not_answered", "gave_up") == ended(row)
+    assert (None, None) == (row.due_at, row.lease)
+
+
+def test_an_answer_at_the_very_deadline_still_counts(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    offer, row = desk.ring()
+    desk.clock.forward(119)
+    genesys.agent_is(offer, "interact")
+
+    desk.work(1)
+
+    assert ("delivered", "delivered") == ended(row)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (OVERLOADED, "genesys_unavailable"),
+        (_json("not an object"), "genesys_unavailable"),
+        (GONE, "genesys_unavailable"),
+        (NOT_PERMITTED, "genesys_permission_missing"),
+        (TOO_MANY, "genesys_unavailable"),
+    ],
+    ids=["503", "no status", "404", "403", "429"],
+)
+def test_not_having_seen_is_never_called_not_answered(
+    desk: Desk, genesys: Genesys, answer: Any, reason: str
+) -> None:
+    genesys.status_answers = [answer] * 2
+    _, row = desk.ring()
+
+    desk.work(120)
+
+    assert ("failed", reason) == ended(row)
+    assert "" != row.trouble_detail
+
+
+def test_refused_credentials_are_tried_until_the_deadline(desk: Desk, genesys: Genesys) -> None:
+    genesys.token_answers = [WRONG_CLIENT] * 50
+    _, row = desk.ring()
+    while ended(row)[0] == "checking":
+        desk.look()
+
+    assert ("failed", "genesys_credentials_refused") == ended(row)
+    assert timedelta(seconds=120) == desk.clock.now - row.offered_at
+    assert 5 <= len(genesys.calls) <= 15
+    assert "region" in GenesysAccess.objects.get().trouble_detail
+
+
+def test_trouble_that_passes_leaves_no_trace_on_the_tenant(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    genesys.status_answers = [OVERLOADED]
+    offer, row = desk.ring()
+    desk.look()
+    assert "genesys_unavailable" == GenesysAccess.objects.get().trouble
+    genesys.agent_is(offer, "interact")
+
+    desk.look()
+
+    access = GenesysAccess.objects.get()
+    assert ("", "", None) == (access.trouble, access.trouble_detail, access.trouble_since)
+    assert ("delivered", "delivered") == ended(row)
+
+
+def test_retry_after_holds_for_the_whole_tenant(desk: Desk, genesys: Genesys, lynn: Lynn) -> None:
+    genesys.status_answers = [TOO_MANY]
+    offer, row = desk.ring()
+    desk.look()
+    blocked_at = desk.clock.now
+    other, _ = desk.ring()
+    genesys.calls.clear()
+
+    desk.work(40)
+    assert [] == genesys.calls
+    genesys.agent_is(offer, "interact")
+    while not lynn.calls:
+        desk.look()
+
+    assert desk.clock.now - blocked_at >= timedelta(seconds=42)
+
+
+def test_a_token_refused_in_mid_life_is_fetched_once_and_the_question_asked_again(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "alert")
+    desk.look()
+    genesys.calls.clear()
+    genesys.status_answers = [UNAUTHORISED]
+    genesys.agent_is(offer, "interact")
+
+    desk.look()
+
+    assert ["status", "token", "status"] == genesys.calls
+    assert ("delivered", "delivered") == ended(row)
+
+
+def test_a_token_that_is_always_refused_ends_as_refused_credentials(
+    desk: Desk, genesys: Genesys
+) -> None:
+    genesys.status_answers = [UNAUTHORISED] * 10
+    _, row = desk.ring()
+
+    desk.work(120)
+
+    assert ("failed", "genesys_credentials_refused") == ended(row)
+    assert ["token", "status", "token", "status"] == genesys.calls
+
+
+def test_several_agents_share_one_call(desk: Desk, genesys: Genesys, lynn: Lynn) -> None:
+    rung = [desk.ring() for _ in range(50)]
+    for offer, _ in rung[::2]:
+        genesys.agent_is(offer, "interact")
+    for offer, _ in rung[1::2]:
+        genesys.agent_is(offer, "alert")
+
+    desk.look()
+
+    assert ["token", "query"] == genesys.calls
+    assert 25 == len(lynn.calls)
+    call_ids = Attempt.objects.filter(kind="status").values_list("call_id", flat=True)
+    assert (50, 1) == (len(call_ids), len(set(call_ids)))
+
+
+def test_more_than_fifty_agents_need_another_call(desk: Desk, genesys: Genesys) -> None:
+    for _ in range(120):
+        desk.ring()
+
+    desk.clock.forward(4)
+    for _ in range(3):
+        desk.work()
+
+    assert ["token", "query", "query", "query"] == genesys.calls
+    assert 120 == AgentConnection.objects.filter(checks=1).count()
+
+
+def test_what_genesys_said_of_others_is_not_kept_with_a_connection(
+    desk: Desk, genesys: Genesys
+) -> None:
+    (first, row), (second, _) = desk.ring(), desk.ring()
+    genesys.agent_is(first, "alert", name="Ana")
+    genesys.agent_is(second, "alert", name="Sofía")
+
+    desk.look()
+
+    kept = row.attempts.get(kind="status").response_body
+    assert ("Ana" in kept, "Sofía" in kept) == (True, False)
+
+
+def test_without_the_permission_for_names_an_offer_is_found_by_its_session(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    (first, row), (second, other) = desk.ring(), desk.ring()
+    genesys.gives_names, genesys.names = False, {first["userId"]: "Ana"}
+    genesys.agent_is(first, "interact")
+    genesys.agent_is(second, "alert")
+
+    desk.look()
+
+    assert (("delivered", "delivered"), ("checking", "")) == (ended(row), ended(other))
+    assert ["token", "query", "user"] == genesys.calls
+    assert GenesysAccess.objects.get().names_missing_since is not None
+
+
+def test_without_names_an_offer_that_has_no_session_is_asked_for_alone(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    genesys.gives_names, genesys.names = False, {"loose": "Ana"}
+    loose, row = desk.ring(sessionId="", userId="loose")
+    desk.ring()
+    genesys.agent_is({**loose, "sessionId": "of-the-status"}, "interact")
+
+    desk.look()
+    assert ("checking", "") == ended(row)
+    desk.look()
+    desk.work()
+
+    assert ("delivered", "delivered") == ended(row)
+
+
+@pytest.mark.parametrize("answer", [NOT_PERMITTED, OVERLOADED], ids=["403", "503"])
+def test_an_automatic_queue_needs_the_status_for_nothing_but_the_name(
+    desk: Desk, genesys: Genesys, lynn: Lynn, answer: Any
+) -> None:
+    genesys.status_answers = [answer]
+    offer, row = desk.ring(AUTO_QUEUE)
+    genesys.names = {offer["userId"]: "Ana"}
+
+    desk.work()
+
+    assert ("delivered", "delivered") == ended(row)
+    assert "Ana" == lynn.bodies[0]["userName"]
+
+
+def test_without_a_name_a_patient_tenant_waits_and_fails_at_the_deadline(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    _, row = desk.ring(AUTO_QUEUE)
+    while ended(row)[0] == "delivering":
+        desk.look()
+
+    assert ("failed", "name_unavailable") == ended(row)
+    assert timedelta(seconds=600) == desk.clock.now - row.offered_at
+    assert [] == lynn.calls
+
+
+def test_without_a_name_an_impatient_tenant_tells_lynn_with_an_empty_one(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    Tenant.objects.update(without_name="send")
+    _, row = desk.ring(AUTO_QUEUE)
+
+    desk.work()
+
+    assert ("delivered", "delivered") == ended(row)
+    assert "" == lynn.bodies[0]["userName"]
+
+
+def test_lynn_is_tried_again_until_it_takes_the_message(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    lynn.answers = [OVERLOADED, requests.ConnectionError("reset"), OVERLOADED]
+    offer, row = desk.ring(AUTO_QUEUE)
+    genesys.agent_is(offer, "interact")
+    moments = []
+    while ended(row)[0] == "delivering":
+        desk.look()
+        moments.append((desk.clock.now - row.offered_at).total_seconds())
+
+    assert ("delivered", "delivered") == ended(row)
+    assert [0, 1, 3, 7] == [round(moment) for moment in moments]
+    assert 1 == len({call.headers["Idempotency-Key"] for call in lynn.calls})
+    outcomes = row.attempts.filter(kind="delivery").values_list("number", "outcome")
+    assert [(1, "unavailable"), (2, "unavailable"), (3, "unavailable"), (4, "ok")] == list(outcomes)
+
+
+def test_lynn_that_never_answers_ends_too_late(desk: Desk, genesys: Genesys, lynn: Lynn) -> None:
+    Tenant.objects.update(deliver_within=20)
+    lynn.answers = [OVERLOADED] * 50
+    desk.tenant.refresh_from_db()
+    offer, row = desk.ring(AUTO_QUEUE)
+    genesys.agent_is(offer, "interact")
+    while ended(row)[0] == "delivering":
+        desk.look()
+
+    assert ("expired", "too_late") == ended(row)
+    assert timedelta(seconds=20) == desk.clock.now - row.offered_at
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 410, 422])
+def test_lynns_refusal_is_final(desk: Desk, genesys: Genesys, lynn: Lynn, status: int) -> None:
+    lynn.answers = [_json({}, status)]
+    offer, row = desk.ring(AUTO_QUEUE)
+    genesys.agent_is(offer, "interact")
+
+    desk.work()
+
+    assert ("failed", "lynn_refused") == ended(row)
+    assert 1 == len(lynn.calls)
+
+
+def test_shadow_mode_verifies_for_real_and_tells_nobody(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    Tenant.objects.update(mode="shadow")
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "interact", name="Ana")
+
+    desk.look()
+
+    assert ("shadowed", "would_deliver") == ended(row)
+    assert [] == lynn.calls
+    kept = row.attempts.get(kind="delivery")
+    assert ("not_sent", True) == (kept.outcome, '"userName": "Ana"' in kept.request_body)
+
+
+def test_who_lost_the_lease_writes_nothing(desk: Desk, genesys: Genesys, lynn: Lynn) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "interact")
+    desk.clock.forward(4)
+    (lost,) = claim(desk.clock.now, most=1)
+    desk.clock.forward(16)
+    claim(desk.clock.now, most=1)
+
+    work.work(lost.lease, lost.ids, desk.clock)
+
+    assert ("checking", "") == ended(row)
+    assert [] == genesys.calls
+
+
+def test_an_acd_end_that_comes_during_a_check_is_acted_on_by_its_worker(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "alert", name="Ana")
+    proof = {**offer, "acdOutcome": "ANSWERED", "answeredUserId": offer["userId"]}
+    genesys.during_status.append(lambda: desk.receive(proof, "acd.end"))
+
+    desk.look()
+
+    assert ("delivered", "delivered") == ended(row)
+    assert "acd_end" == row.evidence
+
+
+def test_a_user_end_that_comes_during_a_check_ends_the_offer(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "alert")
+    end = {**offer, "interactingDurationMs": 0}
+    genesys.during_status.append(lambda: desk.receive(end, "user.end"))
+
+    desk.look()
+
+    assert ("not_answered", "rang_out") == ended(row)
+    assert [] == lynn.calls
+
+
+def test_what_a_person_cancelled_during_a_check_stays_cancelled(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "interact")
+    genesys.during_status.append(lambda: intervene.cancel(row.pk, desk.clock.now))
+
+    desk.look()
+
+    assert ("cancelled", "cancelled_by_person") == ended(row)
+    assert [] == lynn.calls
+
+
+def test_an_older_offer_ends_when_another_agent_answers(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    first, older = desk.ring(conversationId="one")
+    genesys.agent_is(first, "alert")
+    desk.clock.forward(1)
+    second, newer = desk.ring(conversationId="one")
+    genesys.agent_is(second, "interact")
+
+    desk.work(5)
+    desk.work()
+
+    assert ("delivered", "delivered") == ended(newer)
+    assert ("not_answered", "superseded") == ended(older)
+
+
+def test_a_crash_leaves_interrupted_attempts_and_the_work_is_done_again(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "interact")
+
+    def power_cut() -> None:
+        raise SystemExit
+
+    genesys.during_status.append(power_cut)
+    with pytest.raises(SystemExit):
+        desk.look()
+    assert "open" == row.attempts.get(kind="status").outcome
+    genesys.during_status.clear()
+    desk.work(16)
+
+    assert ("delivered", "delivered") == ended(row)
+    assert ["interrupted", "ok"] == [
+        attempt.outcome for attempt in row.attempts.filter(kind="status")
+    ]
+
+
+def test_a_crash_in_a_folded_check_keeps_what_was_seen_before(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "alert")
+    desk.look()
+    desk.look()
+
+    def power_cut() -> None:
+        raise SystemExit
+
+    genesys.during_status.append(power_cut)
+    with pytest.raises(SystemExit):
+        desk.look()
+    genesys.during_status.clear()
+    desk.work(16)
+
+    checks = row.attempts.filter(kind="status").values_list("outcome", "detail", "count")
+    assert [("ok", "alert", 2), ("interrupted", "", 1), ("ok", "alert", 1)] == list(checks)
+
+
+def test_a_surprise_of_our_own_is_loud_and_hits_one_connection_alone(
+    desk: Desk, genesys: Genesys, lynn: Lynn, caplog: pytest.LogCaptureFixture
+) -> None:
+    (bad, poisoned), (good, row) = desk.ring(), desk.ring()
+    genesys.agent_is(good, "interact")
+    genesys.agents[bad["userId"]] = _Surprise()  # type: ignore[assignment]
+    desk.clock.forward(4)
+
+    with caplog.at_level("ERROR"):
+        desk.work()
+
+    assert ("failed", "internal_error") == ended(poisoned)
+    assert ("delivered", "delivered") == ended(row)
+    assert "A batch of 2 connections failed" in caplog.text
+
+
+class _Surprise(dict):  # type: ignore[type-arg]
+    def __bool__(self) -> bool:
+        raise ZeroDivisionError("a defect")
+
+
+def test_a_secret_that_cannot_be_read_is_said_to_be_so(
+    desk: Desk, genesys: Genesys, lynn: Lynn, settings: Any
+) -> None:
+    _, row = desk.ring()
+    settings.FIELD_KEYS = ["8Yq0yB8m7n0l3mQn2iZ0m1Yc3Wb6x5b7l9c0u1r2e3Q="]
+
+    desk.work(120)
+
+    assert ("failed", "internal_error") == ended(row)
+    assert "PORTAL_FIELD_KEYS" in row.trouble_detail
+
+
+def test_headers_for_lynn_that_cannot_be_read_stop_the_delivery(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    Tenant.objects.update(lynn_headers="")
+    connection.cursor().execute("UPDATE connector_tenant SET lynn_headers = 'not ours'")
+    offer, row = desk.ring(AUTO_QUEUE)
+    genesys.agent_is(offer, "interact")
+
+    desk.work()
+
+    assert ("failed", "internal_error") == ended(row)
+    assert [] == lynn.calls
+
+
+def test_lynns_answer_is_written_down_although_the_database_was_away(
+    desk: Desk, genesys: Genesys, lynn: Lynn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer, row = desk.ring(AUTO_QUEUE)
+    genesys.agent_is(offer, "interact")
+    failures = iter([True, True])
+    monkeypatch.setattr("connector.tell.PAUSE", 0)
+    monkeypatch.setattr("django.db.connection.close", lambda: None)
+
+    def away(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if lynn.calls and next(failures, False):
+            raise OperationalError("the server closed the connection")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(away):
+        desk.work()
+
+    assert ("delivered", "delivered") == ended(row)
+    assert 1 == len(lynn.calls)
+
+
+def test_a_database_that_goes_away_before_the_call_leaves_the_row_due(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    offer, row = desk.ring(AUTO_QUEUE)
+    genesys.agent_is(offer, "interact")
+    (taken,) = claim(desk.clock.now, most=1)
+
+    def away(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        raise OperationalError("the server closed the connection")
+
+    with connection.execute_wrapper(away), pytest.raises(OperationalError):
+        work.work(taken.lease, taken.ids, desk.clock)
+    desk.work(16)
+
+    assert ("delivered", "delivered") == ended(row)
+
+
+def test_extra_headers_and_no_secret_of_theirs_on_record(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    desk.tenant.extra_headers = {"X-Lynn-Key": "very-secret"}
+    desk.tenant.save()
+    offer, row = desk.ring(AUTO_QUEUE)
+    genesys.agent_is(offer, "interact")
+
+    desk.work()
+
+    assert "very-secret" == lynn.calls[0].headers["X-Lynn-Key"]
+    kept = " ".join(str(vars(attempt)) for attempt in row.attempts.all())
+    assert not any(secret in kept for secret in ("very-secret", "a-secret", "token-1"))
+
+
+@pytest.mark.parametrize("again", [intervene.check_again, intervene.deliver_again])
+def test_a_person_can_bring_work_back(
+    desk: Desk, genesys: Genesys, lynn: Lynn, clock: Clock, again: Any
+) -> None:
+    lynn.answers = [_json({}, 404)]
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "alert" if again is intervene.check_again else "interact")
+    desk.work(120)
+    assert ended(row)[0] in ("not_answered", "failed")
+    lynn.answers.clear()
+    clock.forward(3600)
+    genesys.agent_is(offer, "interact")
+
+    again(row.pk, clock.now)
+    desk.work()
+
+    assert ("delivered", "delivered") == ended(row)
+    assert "person" == row.attempts.filter(kind="delivery").last().trigger
