@@ -241,9 +241,9 @@ def answered(at: datetime, evidence: Evidence, policy: Policy, now: datetime) ->
 
 def on_sight(offer: Offer, sighting: Sighting, policy: Policy, now: datetime) -> Verdict:
     """After Genesys showed us the agent. The look at or after `give_up_at` is the last one."""
-    since = min(sighting.since or now, now)
+    since = max(min(sighting.since or now, now), offer.offered_at)
     if sighting.answered:
-        verdict = answered(max(since, offer.offered_at), Evidence.STATUS, policy, now)
+        verdict = answered(since, Evidence.STATUS, policy, now)
         learnt = {**verdict.learnt, "evidence_detail": sighting.segment}
         return Verdict(verdict.state, due_at=now, learnt=_with_name(learnt, sighting))
     if sighting.over:

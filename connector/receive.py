@@ -152,19 +152,20 @@ def _told_before(event: AcdEnd, rows: Sequence[AgentConnection]) -> AgentConnect
     """The row that this very event was about when it came before. Its own time cannot tell where
     Genesys' clock runs ahead of ours."""
     mine = {row.pk: row for row in rows if row.user_id == event.user_id}
+    if not mine or not event.event_time:
+        return None
     told = Event.objects.filter(connection__in=mine, kind=ACD_END, event_time=event.event_time)
-    pk = told.values_list("connection", flat=True).first() if mine else None
+    pk = told.values_list("connection", flat=True).first()
     return mine[pk] if pk else None
 
 
 def _prove(row: AgentConnection, verdict: Verdict, now: datetime) -> None:
     """The agent is known to have answered: deliver, unless it is too late or over already."""
-    if row.is_leased(now):
+    if row.lease:
         for name, value in verdict.learnt.items():
             setattr(row, name, value)
     else:
         row.move_to(verdict, now)
-        row.lease = None
         row.settle(now)
     row.save()
 
@@ -191,9 +192,9 @@ def _user_end(
 
 
 def _decide(row: AgentConnection, now: datetime) -> None:
-    """Carry out what the facts decide, unless a worker is at the row and will do so itself."""
-    if row.is_open and not row.is_leased(now):
-        row.lease = None
+    """Carry out what the facts decide, unless a worker is at the row and will do so itself: that
+    one, or the next if it died, who then also puts its attempts in order."""
+    if not row.lease:
         row.settle(now)
 
 

@@ -201,12 +201,12 @@ def _announced_length(request: Request) -> int:
     try:
         return int(request.headers.get("Content-Length", ""))
     except ValueError:
-        return 0  # and Django reads nothing
+        return 0
 
 
 def _read(request: Request) -> bytes:
     """Django reads as many bytes as Content-Length says; a body in chunks has none."""
-    if request.headers.get("Content-Length"):
+    if _announced_length(request) > 0:
         return request.body
     if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
         body: bytes = request.META["wsgi.input"].read(events.MAX_BYTES + 1)

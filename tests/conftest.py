@@ -75,6 +75,7 @@ def post(client, token):
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {token}"} | options.pop("headers", {})
         address = f"/api/v1/tenants/{slug}/events"
-        return client.post(address, content, content_type=content_type, headers=headers, **options)
+        options = {"CONTENT_TYPE": content_type} | options  # of an empty body too
+        return client.post(address, content, content_type, headers=headers, **options)
 
     return send

@@ -167,6 +167,11 @@ def _fill(exchange: Exchange, timing: dict[str, float], started: float) -> None:
         for name, value in response.headers.items()
         if name.lower() in _SHOWN_ANSWER_HEADERS
     }
+    if response.status_code < 200:
+        # What follows must not be read as the answer to the next call.
+        exchange.is_cut = True
+        response.close()
+        return
     _read(exchange, response)
 
 
@@ -187,10 +192,8 @@ def _prepared(call: Call) -> requests.PreparedRequest:
 
 def _read(exchange: Exchange, response: requests.Response) -> None:
     """Read the body up to the call's limit. The status has arrived, so a body that breaks off
-    does not undo the answer: it is noted as cut. What follows a 1xx must not be read as the
-    answer to the next call."""
+    does not undo the answer: it is noted as cut."""
     chunks: list[bytes] = []
-    exchange.is_cut = response.status_code < 200
     try:
         for chunk in response.raw.stream(16 * 1024, decode_content=False):
             chunks.append(chunk)
@@ -224,7 +227,7 @@ def _in_words(exc: Exception, url: str) -> str:
 
 
 def _innermost(exc: BaseException) -> BaseException:
-    while deeper := _beneath(exc):
+    while not isinstance(exc, http.client.HTTPException) and (deeper := _beneath(exc)):
         exc = deeper
     return exc
 

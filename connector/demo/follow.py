@@ -62,7 +62,6 @@ class Following:
 
     def look(self) -> Sight:
         """The row is read first: where it says that Lynn was told, Lynn's record shows it."""
-        now = time.time()
         connection = self._connection()
         calls = self._simulator.lynn_calls(self.run.organisation, self._calls_before)
         return Sight(
@@ -70,7 +69,7 @@ class Following:
             posts=tuple(self.run.posts),
             connection=connection,
             calls=tuple(call for call in calls if self.truth.is_about(call)),
-            now=now,
+            now=time.time(),
         )
 
     def _connection(self) -> AgentConnection | None:

@@ -38,7 +38,7 @@ class Portal:
 
     def says_ok(self, path: str) -> bool:
         """Whether a GET of this path is answered with 200 now."""
-        connection = HTTPConnection(HOST, self.port, timeout=5)
+        connection = HTTPConnection(HOST, self.port, timeout=2)
         try:
             connection.request("GET", path)
             return connection.getresponse().status == 200

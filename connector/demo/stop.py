@@ -22,7 +22,9 @@ class Stopper:
     def listen(self) -> None:
         """From now on; also takes what was sent since `environment.enter`."""
         for number in STOPPING:
-            signal.signal(number, self._note)
+            # Under nohup the end of the terminal is not to be the end of the demo.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._note)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def _note(self, number: int, frame: FrameType | None) -> None:

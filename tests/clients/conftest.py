@@ -16,11 +16,10 @@ PAYLOADS = Path(__file__).parent.parent / "payloads"
 
 @pytest.fixture(autouse=True)
 def _no_connections_kept():
-    base._adapters.clear()
+    base._adapter()  # made before any time is taken
     yield
     for adapter in base._adapters:
         adapter.close()
-    base._adapters.clear()
 
 
 @pytest.fixture
@@ -42,9 +41,9 @@ def loopback(opened):
 @pytest.fixture
 def short_limits(monkeypatch):
     """Seconds; each stays apart from the others."""
-    monkeypatch.setattr(guard, "CONNECT_SECONDS", 0.1)
-    monkeypatch.setattr(guard, "READ_SECONDS", 0.15)
-    monkeypatch.setattr(guard, "TOTAL_SECONDS", 0.25)
+    monkeypatch.setattr(guard, "CONNECT_SECONDS", 0.15)
+    monkeypatch.setattr(guard, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(guard, "TOTAL_SECONDS", 0.3)
 
 
 @pytest.fixture
@@ -83,7 +82,11 @@ def authority(tmp_path_factory):
 def trusted(authority, monkeypatch):
     """The same authority, now trusted as those of the system are."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
-    return authority
+    monkeypatch.setattr(base, "_adapters", [])
+    base._adapter()
+    yield authority
+    for adapter in base._adapters:
+        adapter.close()
 
 
 @pytest.fixture

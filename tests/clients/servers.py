@@ -1,4 +1,4 @@
-"""Servers on loopback that answer with exactly the bytes that a test wants, and badly if it does."""
+"""Servers on loopback that answer with exactly the bytes that a test wants, however bad."""
 
 import contextlib
 import socket
@@ -16,9 +16,12 @@ Act = Callable[[socket.socket], None]  # what follows a request
 class Server:
     """Acts once for each request that it has read; the last act is repeated."""
 
-    def __init__(self, acts: tuple[Act, ...], context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, acts: tuple[Act, ...], context: ssl.SSLContext | None, speaks_first: bool
+    ) -> None:
         self.acts = list(acts)
         self.context = context
+        self.speaks_first = speaks_first
         self.listener = socket.create_server((HOST, 0))
         self.port = self.listener.getsockname()[1]
         self.connections: list[socket.socket] = []
@@ -57,6 +60,8 @@ class Server:
 
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError, ValueError):
+            if self.speaks_first:
+                self.acts[0](connection)
             if self.context:
                 connection = self.context.wrap_socket(connection, server_side=True)
                 self.connections.append(connection)
@@ -88,8 +93,10 @@ def _read_request(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def serving(*acts: Act, context: ssl.SSLContext | None = None) -> Iterator[Server]:
-    server = Server(acts, context)
+def serving(
+    *acts: Act, context: ssl.SSLContext | None = None, speaks_first: bool = False
+) -> Iterator[Server]:
+    server = Server(acts, context, speaks_first)
     server.start()
     try:
         yield server
@@ -119,12 +126,13 @@ def hangs(connection: socket.socket) -> None:
     connection.recv(1)
 
 
-def drips(said: bytes) -> Act:
-    """A byte every 20 ms, the last one for ever: no single read waits long."""
+def drips(said: bytes, then: bytes) -> Act:
+    """After some words the same byte every 20 ms, for ever: no single read waits long."""
 
     def act(connection: socket.socket) -> None:
-        for at in range(10_000):
-            connection.sendall(said[min(at, len(said) - 1) :][:1])
+        connection.sendall(said)
+        while True:
+            connection.sendall(then)
             time.sleep(0.02)
 
     return act
