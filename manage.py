@@ -15,7 +15,7 @@ def main() -> None:
         settings.INSTALLED_APPS  # noqa: B018  (reads the environment)
     except ImproperlyConfigured as exc:
         sys.exit(str(exc))
-    execute_from_command_line(sys.argv)
+    execute_from_command_line(["run", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -141,7 +141,8 @@ def _acd_end(
     if row is None:
         return Result(EventOutcome.OPENED, _open(tenant, event, rows, now))
     row = _locked(row)
-    if row.evidence == Evidence.ACD_END and (not event.event_time or _told_before(event, [row])):
+    untimed_again = row.evidence == Evidence.ACD_END and not event.event_time
+    if row.answered_at and (untimed_again or _told_before(event, [row])):
         return _duplicate(row, event)
     if offers.can_still_be_proven(row):
         _prove(row, decide.answered(at, Evidence.ACD_END, tenant.policy, now), now)

@@ -18,7 +18,6 @@ from tests.conftest import AUTO_QUEUE, MANUAL_QUEUE
 
 OFFERED = datetime(2026, 10, 12, 14, 3, 21, 482_000, tzinfo=UTC)
 OFF_QUEUE = "52c8a1d0-7e94-4b3f-a65d-18f0e7b9c243"
-WHOLE = timedelta(seconds=1)
 
 
 def ms(moment):

@@ -67,7 +67,7 @@ def test_the_times_of_each_step_are_noted():
 
     assert list(exchange.timing) == ["dns", "connect", "first_byte", "total"]
     assert exchange.timing["connect"] <= exchange.timing["first_byte"] <= exchange.timing["total"]
-    assert round(exchange.timing["total"]) == exchange.duration_ms
+    assert abs(exchange.timing["total"] - exchange.duration_ms) < 1
 
 
 def test_a_connection_is_kept_for_the_next_call():

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import requests
+from cryptography.fernet import Fernet
 from django.db import OperationalError, connection
 
 from connector import intervene, work
@@ -609,7 +610,7 @@ def test_a_secret_that_cannot_be_read_is_said_to_be_so(
     desk: Desk, genesys: Genesys, lynn: Lynn, settings: Any
 ) -> None:
     _, row = desk.ring()
-    settings.FIELD_KEYS = ["8Yq0yB8m7n0l3mQn2iZ0m1Yc3Wb6x5b7l9c0u1r2e3Q="]
+    settings.FIELD_KEYS = [Fernet.generate_key().decode()]
 
     desk.work(120)
 

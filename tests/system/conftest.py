@@ -1,6 +1,5 @@
 """A running portal beside a running simulator, on each database that there is."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,18 +8,8 @@ import pytest
 
 from connector.simulator.server import Simulator
 from connector.simulator.thread import running
+from tests.services import service
 from tests.system.portal import TOKEN, Portal, postgres_database
-
-
-def service(name: str) -> str:
-    """The address of a service that a test needs; without it the test is skipped, in CI failed."""
-    url = os.environ.get(name, "")
-    if not url:
-        reason = f"{name} names no server"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return url
 
 
 @pytest.fixture
