@@ -5,6 +5,7 @@ most one worker renews a token, and no two spend the same call.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -180,7 +181,7 @@ def _learnt(access: GenesysAccess) -> dict[str, object]:
 def _note_limits(access: GenesysAccess, exchange: Exchange, now: datetime) -> None:
     """Genesys API: the limit stands in the headers; Retry-After holds for the whole tenant."""
     allowed = exchange.headers.get("inin-ratelimit-allowed", "")
-    if allowed.isascii() and allowed.isdigit() and 0 < int(allowed) < 1_000_000:
+    if re.fullmatch(r"[1-9][0-9]{0,5}", allowed):
         access.allowed_per_minute = int(allowed)
     if exchange.status == 429:
         wait = timedelta(seconds=min(exchange.retry_after or 5, 3600))

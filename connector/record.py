@@ -29,7 +29,9 @@ class Answer:
     def body(self, exchange: Exchange) -> str:
         if self.source is None:
             return exchange.shown_body
-        return json.dumps(self.source, ensure_ascii=False, indent=1)[:KEPT_BYTES]
+        text = json.dumps(self.source, ensure_ascii=False, indent=1)[:KEPT_BYTES]
+        # Half of a surrogate pair is legal in JSON, but no database stores it.
+        return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
 
 
 def outcome_of(error: ServiceError | None) -> Outcome:

@@ -11,5 +11,9 @@ urlpatterns = [
     path("readyz", readyz, name="readyz"),
     path("api/v1/tenants/<str:slug>/events", EventsView.as_view(), name="events"),
     path("api/v1/tenants/<str:slug>/events/", EventsView.as_view(schema=None)),
-    path("api/v1/schema", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"),
+    path(
+        "api/v1/schema",
+        SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]),
+        name="schema",
+    ),
 ]

@@ -12,7 +12,9 @@ NOT_AGAIN = {"test_on_postgres.py", "test_demo.py", "test_environment.py"}
 
 
 def test_the_tests_that_use_the_database_pass_on_postgresql_too() -> None:
-    files = [str(path) for path in Path(ROOT, "tests").glob("test_*.py") if path.name not in NOT_AGAIN]
+    files = [
+        str(path) for path in Path(ROOT, "tests").glob("test_*.py") if path.name not in NOT_AGAIN
+    ]
     command = [sys.executable, "-m", "pytest", "-q", "--create-db", *sorted(files)]
     done = subprocess.run(
         [*command, "tests/engine", "tests/admin"],

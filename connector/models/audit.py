@@ -53,7 +53,9 @@ class Event(models.Model):
         ]
 
     def __str__(self) -> str:
-        return " · ".join(filter(None, [self.topic or self.kind or self.reason, self.conversation_id]))
+        return " · ".join(
+            filter(None, [self.topic or self.kind or self.reason, self.conversation_id])
+        )
 
 
 class Attempt(models.Model):

@@ -155,7 +155,9 @@ class AgentConnection(models.Model):
             ),
             models.Index(fields=["tenant", "received_at"], name="connection_tenant_received"),
             models.Index(fields=["received_at", "id"], name="connection_received"),
-            models.Index(fields=["due_at"], name="connection_overdue", condition=Q(due_at__isnull=False)),
+            models.Index(
+                fields=["due_at"], name="connection_overdue", condition=Q(due_at__isnull=False)
+            ),
             models.Index(fields=["state", "received_at"], name="connection_state_received"),
             models.Index(fields=["conversation_id"], name="connection_conversation"),
             models.Index(fields=["user_id", "received_at"], name="connection_agent"),

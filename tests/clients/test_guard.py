@@ -33,7 +33,7 @@ NOT_PUBLIC = {
     "documentation 3": "203.0.113.1",
     "benchmarks": "198.18.0.1",
     "6to4 relay": "192.88.99.1",
-    "this network": "0.0.0.0",  # noqa: S104
+    "this network": "0.0.0.0",
     "this network, elsewhere": "0.1.2.3",
     "multicast": "224.0.0.1",
     "multicast, global": "233.252.0.1",
@@ -181,7 +181,7 @@ def test_a_name_is_checked_anew_for_each_connection(opened, name_server):
         "017700000001",
         "2130706433",
         "0",
-        "0.0.0.0",  # noqa: S104
+        "0.0.0.0",
         "[::1]",
         "[::]",
         "[::ffff:127.0.0.1]",

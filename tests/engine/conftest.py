@@ -55,7 +55,9 @@ class Genesys:
     user_answers: list[Answer] = field(default_factory=list)
     during_status: list[Any] = field(default_factory=list)
 
-    def agent_is(self, offer: dict[str, Any], segment: str, name: str = "María", **more: Any) -> None:
+    def agent_is(
+        self, offer: dict[str, Any], segment: str, name: str = "María", **more: Any
+    ) -> None:
         """This agent's session of this offer is in that segment now."""
         session = {
             "conversationId": offer["conversationId"],
@@ -103,7 +105,9 @@ class Genesys:
         if self.user_answers:
             return self.user_answers.pop(0)
         user_id = (request.url or "").split("/")[-1]
-        return _json({"id": user_id, "name": self.names[user_id]}) if user_id in self.names else GONE
+        return (
+            _json({"id": user_id, "name": self.names[user_id]}) if user_id in self.names else GONE
+        )
 
     def _seen(self, user_id: str) -> dict[str, Any] | None:
         agent = self.agents.get(user_id)
@@ -219,7 +223,9 @@ class Desk:
         receipt = receive.receive(self.tenant, event, content, self.clock.now)
         return AgentConnection.objects.filter(pk=receipt.id).first()
 
-    def ring(self, queue: str = MANUAL_QUEUE, **more: Any) -> tuple[dict[str, Any], AgentConnection]:
+    def ring(
+        self, queue: str = MANUAL_QUEUE, **more: Any
+    ) -> tuple[dict[str, Any], AgentConnection]:
         body = self.offer(queue, **more)
         row = self.receive(body)
         assert row is not None
@@ -241,4 +247,3 @@ class Desk:
 @pytest.fixture
 def desk(tenant: Tenant, clock: Clock) -> Desk:
     return Desk(tenant, clock)
-

@@ -344,6 +344,18 @@ def test_what_genesys_said_of_others_is_not_kept_with_a_connection(
     assert ("Ana" in kept, "Sofía" in kept) == (True, False)
 
 
+def test_half_a_surrogate_pair_from_genesys_is_kept_as_a_question_mark(
+    desk: Desk, genesys: Genesys
+) -> None:
+    (offer, row), _ = desk.ring(), desk.ring()
+    genesys.agent_is(offer, "alert", nickname="\ud83d")
+
+    desk.look()
+
+    assert "checking" == ended(row)[0]
+    assert '"nickname": "?"' in row.attempts.get(kind="status").response_body
+
+
 def test_without_the_permission_for_names_an_offer_is_found_by_its_session(
     desk: Desk, genesys: Genesys, lynn: Lynn
 ) -> None:

@@ -15,7 +15,7 @@ from connector.simulator.thread import running, wait_until
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com", ""])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com", ""])
 def test_it_listens_on_loopback_only(host):
     with pytest.raises(ValueError, match="loopback only"):
         asyncio.run(serve(host=host, port=0))

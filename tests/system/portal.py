@@ -90,7 +90,9 @@ class Portal:
             self.port, "POST", f"/api/v1/tenants/{slug}/events", event, token_header(slug)
         )
 
-    def post_all(self, slug: str, events: Sequence[dict[str, Any]], connections: int) -> list[float]:
+    def post_all(
+        self, slug: str, events: Sequence[dict[str, Any]], connections: int
+    ) -> list[float]:
         """Post as fast as so many connections can; returns the seconds each post took."""
         local = threading.local()
         opened: list[http.client.HTTPConnection] = []
@@ -156,7 +158,9 @@ class Portal:
 
 
 def _all_pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+    return [
+        int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()
+    ]
 
 
 def _environ(pid: int) -> list[bytes]:
@@ -188,9 +192,7 @@ def token_header(slug: str) -> dict[str, str]:
     return {"X-Api-Key": f"{TOKEN}-{slug}"}
 
 
-def wait_until(
-    is_true: Callable[[], bool], seconds: float, what: str, every: float = 0.1
-) -> None:
+def wait_until(is_true: Callable[[], bool], seconds: float, what: str, every: float = 0.1) -> None:
     until = time.monotonic() + seconds
     while not is_true():
         assert time.monotonic() < until, f"waited {seconds} s in vain until {what}"

@@ -14,11 +14,12 @@ from connector.simulator.world import Offer
 from tests.system.conftest import tenant_of
 from tests.system.portal import Portal, wait_until
 
-
 SHORT = {"talk_for": 10.0, "second_talks_for": 10.0, "ring_for": 8.0, "wrapup_for": 5.0}
 
 
-def offer(simulator: Simulator, *, automatic: bool, agent: str, slug: str = "banco") -> dict[str, Any]:
+def offer(
+    simulator: Simulator, *, automatic: bool, agent: str, slug: str = "banco"
+) -> dict[str, Any]:
     queues = {queue.auto_answer: queue.id for queue in simulator.queues(slug)}
     return {
         "eventTime": int(time.time() * 1000),
