@@ -1,0 +1,95 @@
+"""Which rows are due, and taking them: a batch is of one tenant, in one state, under one lease."""
+
+from datetime import timedelta
+
+from connector.claim import claim
+from connector.models import AgentConnection, Tenant
+from tests.engine.conftest import AUTO_QUEUE, Desk
+
+
+def of_another_tenant(desk: Desk) -> Desk:
+    tenant = Tenant.objects.create(
+        slug="clinica", name="Clínica", queue_policy="all", lynn_base_url="https://lynn.example.com"
+    )
+    return Desk(tenant, desk.clock, offered=1000)
+
+
+def rows_of(*claims: object) -> set[object]:
+    return {pk for each in claims for pk in each.ids}  # type: ignore[attr-defined]
+
+
+def test_nothing_is_due_before_its_time(desk: Desk) -> None:
+    desk.ring()
+
+    assert [] == claim(desk.clock.now, most=10)
+
+
+def test_a_claimed_row_comes_due_again_when_its_lease_ends(desk: Desk) -> None:
+    _, row = desk.ring(AUTO_QUEUE)
+
+    (first,) = claim(desk.clock.now, most=10)
+    during = claim(desk.clock.forward(14), most=10)
+    (second,) = claim(desk.clock.forward(1), most=10)
+
+    assert ([row.pk], [], [row.pk]) == (first.ids, during, second.ids)
+    assert first.lease != second.lease
+
+
+def test_a_row_whose_lease_ended_by_itself_is_marked_as_retaken(desk: Desk) -> None:
+    _, row = desk.ring(AUTO_QUEUE)
+    claim(desk.clock.now, most=10)
+    row.refresh_from_db()
+    assert not row.retaken
+
+    claim(desk.clock.forward(15), most=10)
+
+    row.refresh_from_db()
+    assert row.retaken
+    assert desk.clock.now + timedelta(seconds=15) == row.due_at
+
+
+def test_batches_are_of_one_tenant_and_one_state(desk: Desk) -> None:
+    other = of_another_tenant(desk)
+    rung = [desk.ring(), desk.ring(AUTO_QUEUE), other.ring()]
+
+    claims = claim(desk.clock.forward(10), most=10)
+
+    assert 3 == len(claims)
+    assert {row.pk for _, row in rung} == rows_of(*claims)
+    assert {1} == {len(each.ids) for each in claims}
+
+
+def test_whoever_waited_longest_comes_first_and_the_others_get_their_turn(desk: Desk) -> None:
+    other = of_another_tenant(desk)
+    for _ in range(200):
+        desk.ring(AUTO_QUEUE)
+    desk.clock.forward(1)
+    _, late = other.ring()
+
+    claims = claim(desk.clock.forward(10), most=2)
+
+    assert [32, 1] == [len(each.ids) for each in claims]
+    assert [late.pk] == claims[1].ids
+
+
+def test_a_batch_of_checks_holds_fifty_agents_with_all_their_offers(desk: Desk) -> None:
+    for number in range(60):
+        desk.ring(userId=f"agent-{number}")
+        desk.ring(userId=f"agent-{number}")
+
+    (first,) = claim(desk.clock.forward(10), most=10)
+    (second,) = claim(desk.clock.now, most=10)
+
+    assert (100, 20) == (len(first.ids), len(second.ids))
+    agents = AgentConnection.objects.filter(lease=first.lease).values("user_id").distinct()
+    assert 50 == agents.count()
+
+
+def test_a_batch_of_deliveries_is_as_large_as_can_be_posted_at_once(desk: Desk) -> None:
+    for _ in range(40):
+        desk.ring(AUTO_QUEUE)
+
+    (first,) = claim(desk.clock.now, most=10)
+    (second,) = claim(desk.clock.now, most=10)
+
+    assert (32, 8) == (len(first.ids), len(second.ids))

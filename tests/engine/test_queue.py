@@ -1,0 +1,111 @@
+"""The broker: what is due becomes tasks; a database that is away is waited for."""
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+from django_q.signing import SignedPackage
+from django_q.tasks import async_task
+
+from connector import queue, tasks
+from connector.models import AgentConnection, Heartbeat, Tenant
+from connector.queue import OrmBroker
+
+
+@pytest.fixture
+def broker(db: None, monkeypatch: pytest.MonkeyPatch) -> OrmBroker:
+    monkeypatch.setattr("connector.queue.time.sleep", lambda seconds: None)
+    return OrmBroker("portal")
+
+
+def due_row() -> AgentConnection:
+    now = timezone.now()
+    return AgentConnection.objects.create(
+        tenant=Tenant.objects.create(slug="a", name="A"),
+        offer_key="s:1",
+        conversation_id="c",
+        user_id="u",
+        answer_mode="auto",
+        received_at=now,
+        offered_at=now,
+        give_up_at=now,
+        answered_at=now,
+        evidence="auto",
+        state="delivering",
+        due_at=now,
+    )
+
+
+def unpacked(packed: Any) -> list[tuple[str, tuple[Any, ...]]]:
+    content = [SignedPackage.loads(payload) for _, payload in packed or []]
+    return [(task["func"], task["args"]) for task in content]
+
+
+def test_a_sign_of_life_goes_the_way_of_real_work(broker: OrmBroker) -> None:
+    ((function, arguments),) = unpacked(broker.dequeue())
+    assert "connector.tasks.beat" == function
+
+    tasks.beat(*arguments)
+    first = Heartbeat.objects.get()
+    tasks.beat(*arguments)
+
+    again = Heartbeat.objects.get()
+    assert queue.cluster_name() == again.name
+    assert (first.started_at, True) == (again.started_at, again.seen_at > first.seen_at)
+
+
+def test_what_is_due_is_handed_to_a_worker(broker: OrmBroker) -> None:
+    row = due_row()
+    broker.dequeue()
+
+    ((function, (lease, ids)),) = unpacked(broker.dequeue())
+
+    row.refresh_from_db()
+    assert ("connector.tasks.work", [str(row.pk)]) == (function, ids)
+    assert lease == str(row.lease)
+
+
+def test_nothing_is_handed_out_twice(broker: OrmBroker) -> None:
+    due_row()
+    broker.dequeue()
+    broker.dequeue()
+
+    assert [] == unpacked(broker.dequeue())
+
+
+def test_ordinary_tasks_are_served_too(broker: OrmBroker) -> None:
+    async_task("connector.tasks.beat", "by-hand", broker=broker)
+    broker.dequeue()
+    (ack_id, payload) = (broker.dequeue() or [])[0]
+
+    assert ("connector.tasks.beat", ("by-hand",)) == unpacked([(ack_id, payload)])[0]
+    broker.acknowledge(ack_id)
+    assert 0 == broker.queue_size() + broker.lock_size()
+
+
+def test_a_database_that_is_away_is_waited_for_and_said_once(
+    broker: OrmBroker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.queue.connections.close_all", lambda: None)
+    row = due_row()
+    broker.dequeue()
+
+    def away(*args: object) -> object:
+        raise OperationalError("the server closed the connection")
+
+    with connection.execute_wrapper(away), caplog.at_level("ERROR"):
+        assert [None, None] == [broker.dequeue(), broker.dequeue()]
+
+    assert 1 == caplog.text.count("Due work cannot be claimed")
+    ((_, (_, ids)),) = unpacked(broker.dequeue())
+    assert [str(row.pk)] == ids
+
+
+def test_a_worker_takes_the_task_as_it_was_packed(db: None) -> None:
+    row = due_row()
+
+    tasks.work("00000000-0000-4000-8000-000000000000", [str(row.pk)])
+
+    row.refresh_from_db()
+    assert "delivering" == row.state
