@@ -49,7 +49,9 @@ def _claim(tenant_id: int, state: State, now: datetime) -> Claim | None:
             rows, most = due.filter(user_id__in=list(chosen)), MOST_ROWS
         waiting = rows.select_for_update(skip_locked=True).order_by("due_at")
         ids = list(waiting.values_list("pk", flat=True)[:most])
-        was_held = ExpressionWrapper(Q(lease__isnull=False), output_field=BooleanField())
+        was_held = ExpressionWrapper(
+            Q(lease__isnull=False) | Q(retaken=True), output_field=BooleanField()
+        )
         AgentConnection.objects.filter(pk__in=ids).update(
             lease=lease, due_at=now + LEASE, retaken=was_held
         )

@@ -4,27 +4,23 @@ Events arrive late, twice and in any order, so each is matched with what its con
 has. A row that a worker is at gets its facts written and is decided by that worker.
 """
 
-import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection as database
 from django.db import transaction
-from django.db.models import QuerySet
 
-from connector import decide, offers
+from connector import decide, history, offers
 from connector.decide import Verdict
 from connector.domain import Evidence, QueuePolicy, Reason, State
 from connector.events import ACD_END, USER_END, AcdEnd, Unused, UserEnd, UserStart
 from connector.events import Event as Parsed
+from connector.history import History
 from connector.models import AgentConnection, Event, EventOutcome, Queue, Tenant
 
 BODY_KEPT = 16 * 1024  # characters
-
-EarlyEnds = QuerySet[Event, tuple[uuid.UUID, datetime | None, datetime, bool | None]]
 
 
 @dataclass(frozen=True)
@@ -64,82 +60,45 @@ def receive(tenant: Tenant, event: Parsed, body: str, now: datetime) -> Receipt:
 def _result(tenant: Tenant, event: Parsed, now: datetime) -> Result:
     if isinstance(event, Unused):
         return Result(EventOutcome.IGNORED, reason=event.reason)
-    _one_at_a_time(tenant, event)
-    rows = _rows(tenant, event)
-    rivals = any(row.state == State.CHECKING and row.user_id != event.user_id for row in rows)
-    return replace(_matched(tenant, event, rows, now), rivals=rivals)
+    known = history.of(tenant, event)
+    rivals = any(row.state == State.CHECKING and row.user_id != event.user_id for row in known.rows)
+    return replace(_matched(tenant, event, known, now), rivals=rivals)
 
 
 def _matched(
-    tenant: Tenant,
-    event: UserStart | AcdEnd | UserEnd,
-    rows: Sequence[AgentConnection],
-    now: datetime,
+    tenant: Tenant, event: UserStart | AcdEnd | UserEnd, known: History, now: datetime
 ) -> Result:
     match event:
         case UserStart():
-            return _user_start(tenant, event, rows, now)
+            return _user_start(tenant, event, known, now)
         case AcdEnd():
-            return _acd_end(tenant, event, rows, now)
+            return _acd_end(tenant, event, known, now)
         case UserEnd():
-            return _user_end(tenant, event, rows, now)
+            return _user_end(tenant, event, known, now)
 
 
-def _rows(tenant: Tenant, event: UserStart | AcdEnd | UserEnd) -> Sequence[AgentConnection]:
-    """What this conversation has, and the session's offer whatever conversation it was said to
-    belong to; newest first. Most have nothing, which a query for the keys alone says at half the
-    price."""
-    known = AgentConnection.objects.filter(tenant=tenant).order_by()
-    keys = known.filter(conversation_id=event.conversation_id).values_list("pk", flat=True)
-    if event.session_id:
-        same = known.filter(offer_key=offers.session_key(event.session_id))
-        keys = keys.union(same.values_list("pk", flat=True))
-    ids = list(keys)
-    found = AgentConnection.objects.filter(pk__in=ids).order_by("-offered_at")
-    return list(found) if ids else []
-
-
-def _one_at_a_time(tenant: Tenant, event: UserStart | AcdEnd | UserEnd) -> None:
-    """Events of one conversation or session wait for each other until commit, so that a user.end
-    and its user.start see each other. On SQLite every writing transaction does so anyway."""
-    if database.vendor == "postgresql":
-        names = {f"c:{event.conversation_id}", f"s:{event.session_id or event.conversation_id}"}
-        keys = sorted(_lock_key(tenant, name) for name in names)
-        with database.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s) AS key", [keys])
-
-
-def _lock_key(tenant: Tenant, name: str) -> int:
-    digest = hashlib.sha256(f"{tenant.pk}:{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
-
-
-def _user_start(
-    tenant: Tenant, event: UserStart, rows: Sequence[AgentConnection], now: datetime
-) -> Result:
-    row = offers.same_offer(event, rows, now)
+def _user_start(tenant: Tenant, event: UserStart, known: History, now: datetime) -> Result:
+    row = offers.same_offer(event, known.rows, now)
     if row is None:
-        return Result(EventOutcome.OPENED, _open(tenant, event, rows, now))
+        return Result(EventOutcome.OPENED, _open(tenant, event, known, now))
     row = _locked(row)
     joins, had_session = offers.waits_for_user_start(row), bool(row.session_id)
     row.duplicates += 0 if joins else 1
     offers.complete(row, event)
-    early = [] if had_session else _learn_early_end(row, now)
+    early = [] if had_session else _learn_early_end(row, known, now)
     _decide(row, now)
     row.save()
     _link(early, row)
     return Result(EventOutcome.EVIDENCE if joins else EventOutcome.DUPLICATE, row)
 
 
-def _acd_end(
-    tenant: Tenant, event: AcdEnd, rows: Sequence[AgentConnection], now: datetime
-) -> Result:
+def _acd_end(tenant: Tenant, event: AcdEnd, known: History, now: datetime) -> Result:
     if not event.answered:
         return Result(EventOutcome.IGNORED, reason="acd_not_answered")
     at = min(event.event_time or now, now)
-    row = offers.answered_offer(event, rows, at) or _told_before(event, rows)
+    row = offers.answered_offer(event, known.rows, at) or _told_before(event, known.rows)
     if row is None:
-        return Result(EventOutcome.OPENED, _open(tenant, event, rows, now))
+        return Result(EventOutcome.OPENED, _open(tenant, event, known, now))
     row = _locked(row)
     untimed_again = row.evidence == Evidence.ACD_END and not event.event_time
     if row.answered_at and (untimed_again or _told_before(event, [row])):
@@ -161,25 +120,25 @@ def _told_before(event: AcdEnd, rows: Sequence[AgentConnection]) -> AgentConnect
 
 
 def _prove(row: AgentConnection, verdict: Verdict, now: datetime) -> None:
-    """The agent is known to have answered: deliver, unless it is too late or over already."""
-    if row.lease:
-        for name, value in verdict.learnt.items():
-            setattr(row, name, value)
-    else:
-        row.move_to(verdict, now)
-        row.settle(now)
+    """The agent is known to have answered: deliver, unless it is too late or over already.
+
+    A worker that is just asking Genesys about this row has told nobody yet, so the row is taken
+    from it instead of waiting for an answer that is not needed any more.
+    """
+    row.retaken = row.retaken or row.lease is not None
+    row.lease = None
+    row.move_to(verdict, now)
+    row.settle(now)
     row.save()
 
 
-def _user_end(
-    tenant: Tenant, event: UserEnd, rows: Sequence[AgentConnection], now: datetime
-) -> Result:
+def _user_end(tenant: Tenant, event: UserEnd, known: History, now: datetime) -> Result:
     if not event.session_id:
         return Result(EventOutcome.IGNORED, reason="no_session")
-    row = next((row for row in rows if row.session_id == event.session_id), None)
+    row = next((row for row in known.rows if row.session_id == event.session_id), None)
     if row is None:
-        early = _early_ends(tenant, event.session_id).exists()
-        outcome = EventOutcome.DUPLICATE if early else EventOutcome.IGNORED
+        was_told = known.is_early_end_known
+        outcome = EventOutcome.DUPLICATE if was_told else EventOutcome.IGNORED
         return Result(outcome, reason="before_user_start")
     row = _locked(row)
     if row.ended_at:
@@ -211,13 +170,13 @@ def _duplicate(row: AgentConnection, event: UserStart | AcdEnd | UserEnd) -> Res
 
 
 def _open(
-    tenant: Tenant, event: UserStart | AcdEnd, rows: Sequence[AgentConnection], now: datetime
+    tenant: Tenant, event: UserStart | AcdEnd, known: History, now: datetime
 ) -> AgentConnection:
     queue = _queue(tenant, event.queue_id)
     row = offers.new_row(tenant, event, queue, now)
     row.move_to(_first_verdict(tenant, event, queue, row, now), now)
-    early = _learn_early_end(row, now)
-    if offers.came_before_an_answer(row, rows):
+    early = _learn_early_end(row, known, now)
+    if offers.came_before_an_answer(row, known.rows):
         row.superseded_at = now
     row.settle(now)
     row.save(force_insert=True)
@@ -225,18 +184,23 @@ def _open(
     return row
 
 
-def _learn_early_end(row: AgentConnection, now: datetime) -> Sequence[uuid.UUID]:
+def _learn_early_end(
+    row: AgentConnection, known: History, now: datetime
+) -> Sequence[history.EarlyEnd]:
     """Note the end of this row's session if it was told before anybody knew the session; returns
-    the events that told it."""
-    early = list(_early_ends(row.tenant, row.session_id)) if row.session_id else []
-    for _, event_time, received_at, interacted in early[:1]:
-        row.ended_at, row.interacted = min(event_time or received_at, now), interacted
-    return [pk for pk, *_ in early]
-
-
-def _link(early: Sequence[uuid.UUID], row: AgentConnection) -> None:
+    the ends that were told."""
+    if not known.is_early_end_known:
+        return []
+    early = history.early_ends(row.tenant, row.session_id)
     if early:
-        Event.objects.filter(pk__in=early).update(connection=row)
+        row.ended_at, row.interacted = min(early[0].at, now), early[0].interacted
+    return early
+
+
+def _link(early: Sequence[history.EarlyEnd], row: AgentConnection) -> None:
+    if early:
+        ids = [end.event_id for end in early]
+        Event.objects.filter(pk__in=ids).update(connection=row)
 
 
 def _first_verdict(
@@ -280,17 +244,6 @@ def _queue(tenant: Tenant, queue_id: str) -> Queue | None:
     return next((queue for queue in tenant.queues.all() if queue.genesys_id == wanted), None)
 
 
-def _early_ends(tenant: Tenant, session_id: str) -> EarlyEnds:
-    ends = Event.objects.filter(
-        tenant=tenant,
-        session_id=session_id,
-        kind=USER_END,
-        connection=None,
-        interacted__isnull=False,
-    )
-    return ends.order_by().values_list("pk", "event_time", "received_at", "interacted")
-
-
 def _record(tenant: Tenant, event: Parsed, result: Result, body: str, now: datetime) -> None:
     Event.objects.create(
         tenant=tenant,
@@ -326,13 +279,6 @@ def record_refusal(tenant: Tenant, reason: str, detail: str, body: str, now: dat
         detail=detail,
         body=body[:BODY_KEPT],
     )
-
-
-def is_over_limit(tenant: Tenant, now: datetime) -> bool:
-    """Whether this tenant posted as much in the last second as it may."""
-    since = now - timedelta(seconds=1)
-    posted = Event.objects.filter(tenant=tenant, received_at__gt=since)
-    return posted.count() >= tenant.inbound_per_second
 
 
 def _kind(event: Parsed) -> str:

@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from connector import directory, events, receive
+from connector import directory, events, rates, receive
 from connector.errors import InvalidEvent
 from connector.models import Tenant, WebhookToken
 from connector.models.tenant import digest_of
@@ -173,7 +173,7 @@ def _basic_password(value: str) -> str:
 
 def _accepted_body(request: Request, tenant: Tenant, now: datetime) -> bytes:
     """The body, if this tenant may post it now; raises Refusal and keeps a record of it."""
-    if receive.is_over_limit(tenant, now):
+    if rates.is_over_limit(tenant, now):
         raise _over_limit(tenant)
     refusal = _refusal(request, tenant)
     body = b"" if refusal else _read(request)

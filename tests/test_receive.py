@@ -830,16 +830,25 @@ def test_an_end_of_a_clock_that_runs_ahead_ends_now(say, now):
 # While a worker is at it --------------------------------------------------------------------------
 
 
+def test_a_proof_takes_the_row_from_a_worker_that_is_still_asking(say, now):
+    say(start())
+    hold(only(), now + timedelta(seconds=48))
+
+    say(answer(7), after=41)
+
+    row = only()
+    assert (row.state, row.lease, row.retaken) == ("delivering", None, True)
+
+
 @pytest.mark.parametrize("left", [14, -1], ids=["at work", "died"])
 @pytest.mark.parametrize(
     ("content", "facts"),
     [
-        (answer(7), {"evidence": "acd_end", "answered_at": OFFERED + timedelta(seconds=7)}),
         (end(40), {"interacted": False, "ended_at": OFFERED + timedelta(seconds=40)}),
         (end(40, interacted=1), {"interacted": True, "ended_at": OFFERED + timedelta(seconds=40)}),
         (start(), {"duplicates": 1}),
     ],
-    ids=["answer", "rang out", "over", "duplicate"],
+    ids=["rang out", "over", "duplicate"],
 )
 def test_a_row_that_a_worker_holds_gets_facts_only(say, now, content, facts, left):
     say(start())

@@ -67,7 +67,8 @@ class AgentConnection(models.Model):
 
     Open connections have `due_at`: the row is the queue's entry, and a worker that claims it sets
     `lease` and moves `due_at` to the lease's end. Who lost the lease writes nothing any more;
-    `retaken` says that the lease before this one ended by itself, its worker having died.
+    `retaken` says that an earlier worker lost the row (it died, or a proof of the answer came
+    while it was asking), so that attempts of its may be open.
     `check_attempt` is the attempt into which the next check that says the same is folded.
     Facts that events bring (`answered_at`, `ended_at`, `superseded_at`) may be written any time.
     """

@@ -497,18 +497,26 @@ def test_who_lost_the_lease_writes_nothing(desk: Desk, genesys: Genesys, lynn: L
     assert [] == genesys.calls
 
 
-def test_an_acd_end_that_comes_during_a_check_is_acted_on_by_its_worker(
+def test_an_acd_end_that_comes_during_a_check_does_not_wait_for_its_end(
     desk: Desk, genesys: Genesys, lynn: Lynn
 ) -> None:
     offer, row = desk.ring()
     genesys.agent_is(offer, "alert", name="Ana")
     proof = {**offer, "acdOutcome": "ANSWERED", "answeredUserId": offer["userId"]}
-    genesys.during_status.append(lambda: desk.receive(proof, "acd.end"))
+
+    def proven_while_genesys_thinks() -> None:
+        desk.receive(proof, "acd.end")
+        genesys.during_status.clear()
+        desk.work()
+
+    genesys.during_status.append(proven_while_genesys_thinks)
+    genesys.names = {offer["userId"]: "Ana"}
 
     desk.look()
 
     assert ("delivered", "delivered") == ended(row)
-    assert "acd_end" == row.evidence
+    assert ("acd_end", 1) == (row.evidence, len(lynn.calls))
+    assert {"interrupted", "ok"} == {each.outcome for each in row.attempts.filter(kind="status")}
 
 
 def test_a_user_end_that_comes_during_a_check_ends_the_offer(
