@@ -45,7 +45,10 @@ class Batch:
 
     def refresh(self, ids: Iterable[uuid.UUID]) -> list[AgentConnection]:
         """Those of the rows that are still ours, as they are now, locked."""
-        return list(locked_rows(self.lease, ids))
+        rows = list(locked_rows(self.lease, ids))
+        for row in rows:
+            row.tenant = self.tenant
+        return rows
 
     def apply(self, row: AgentConnection, verdict: Verdict) -> None:
         """Move the row, go on with what the facts then decide, and let go of it unless Lynn is to
@@ -93,4 +96,4 @@ class Batch:
 def locked_rows(lease: uuid.UUID, ids: Iterable[uuid.UUID]) -> QuerySet[AgentConnection]:
     """In the order of their keys, so that no two transactions wait for each other in a circle."""
     rows = AgentConnection.objects.filter(pk__in=list(ids), lease=lease)
-    return rows.select_related("tenant").select_for_update(of=("self",)).order_by("pk")
+    return rows.select_for_update().order_by("pk")

@@ -53,9 +53,14 @@ def of(tenant: Tenant, event: UserStart | AcdEnd | UserEnd) -> History:
     with database.cursor() as cursor:
         cursor.execute(_ANYTHING, [tenant.pk, *keys])
         has_rows, has_early_end = cursor.fetchone()
+    return History(_rows(tenant, event, key) if has_rows else [], bool(has_early_end))
+
+
+def _rows(
+    tenant: Tenant, event: UserStart | AcdEnd | UserEnd, key: str
+) -> Sequence[AgentConnection]:
     same = Q(conversation_id=event.conversation_id) | Q(offer_key=key)
-    rows = AgentConnection.objects.filter(same, tenant=tenant).order_by("-offered_at")
-    return History(list(rows) if has_rows else [], bool(has_early_end))
+    return list(AgentConnection.objects.filter(same, tenant=tenant).order_by("-offered_at"))
 
 
 def early_ends(tenant: Tenant, session_id: str) -> list[EarlyEnd]:

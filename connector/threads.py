@@ -7,16 +7,19 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from connector.clients.base import Call, Exchange, send
 
 SIDE_BY_SIDE = 32
+TOGETHER = 0.01  # seconds
 _pools: list[ThreadPoolExecutor] = []
 
 
 def send_all(calls: Sequence[Call]) -> Iterator[dict[int, Exchange]]:
-    """Make all calls at once; yields what has come back, by position, as soon as any has."""
+    """Make all calls at once; yields what has come back, by position, as soon as any has, with
+    what comes back within a moment of it."""
     waiting: dict[Future[Exchange], int] = {
         _pool().submit(send, call): position for position, call in enumerate(calls)
     }
     while waiting:
-        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+        wait(waiting, return_when=FIRST_COMPLETED)
+        done, _ = wait(waiting, timeout=TOGETHER)
         yield {waiting.pop(future): future.result() for future in done}
 
 

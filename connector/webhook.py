@@ -4,7 +4,6 @@ import base64
 import binascii
 import logging
 import secrets
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -112,7 +111,7 @@ class EventsView(APIView):
             receive.record_refusal(tenant, "invalid_event", str(exc), _readable(body), now)
             raise _invalid(exc) from None
         receipt = receive.receive(tenant, event, _readable(body), now)
-        return Response(asdict(receipt), status.HTTP_202_ACCEPTED)
+        return Response(vars(receipt), status.HTTP_202_ACCEPTED)
 
     def perform_content_negotiation(
         self, request: Request, force: bool = False

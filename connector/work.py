@@ -64,6 +64,7 @@ def _take(
     batch = Batch(lease, clock, rows[0].tenant)
     record.mark_interrupted(rows, clock())
     for row in rows:
+        row.tenant = batch.tenant
         _forget_crash(batch, row)
         batch.settle(row)
     names.fill(batch, rows)

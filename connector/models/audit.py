@@ -21,7 +21,9 @@ class Event(models.Model):
     """One message that a sender posted, as posted, with what became of it."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="events")
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, related_name="events", db_index=False
+    )
     connection = models.ForeignKey(
         AgentConnection, on_delete=models.CASCADE, null=True, blank=True, related_name="events"
     )
@@ -68,7 +70,7 @@ class Attempt(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     connection = models.ForeignKey(
-        AgentConnection, on_delete=models.CASCADE, related_name="attempts"
+        AgentConnection, on_delete=models.CASCADE, related_name="attempts", db_index=False
     )
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     trigger = models.CharField(

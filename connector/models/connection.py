@@ -74,7 +74,9 @@ class AgentConnection(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="connections")
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.PROTECT, related_name="connections", db_index=False
+    )
     tenant_version = models.PositiveIntegerField(default=1)
     offer_key = models.CharField(max_length=255)
 
@@ -160,7 +162,7 @@ class AgentConnection(models.Model):
                 fields=["due_at"], name="connection_overdue", condition=Q(due_at__isnull=False)
             ),
             models.Index(fields=["state", "received_at"], name="connection_state_received"),
-            models.Index(fields=["conversation_id"], name="connection_conversation"),
+            models.Index(fields=["conversation_id", "tenant"], name="connection_conversation"),
             models.Index(fields=["user_id", "received_at"], name="connection_agent"),
         ]
 

@@ -280,7 +280,9 @@ class Tenant(models.Model):
 class Queue(models.Model):
     """A Genesys queue that the tenant wants to be told about."""
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="queues")
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, related_name="queues", db_index=False
+    )
     genesys_id = models.CharField(_("Genesys id"), max_length=100)
     name = models.CharField(_("name"), max_length=200, blank=True)
     answer_mode = models.CharField(
@@ -323,7 +325,9 @@ class WebhookToken(models.Model):
     itself lets at most two be live.
     """
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="tokens")
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, related_name="tokens", db_index=False
+    )
     digest = models.CharField(max_length=64)
     last4 = models.CharField(_("ends in"), max_length=4)
     slot = models.PositiveSmallIntegerField(null=True, blank=True)
@@ -412,7 +416,7 @@ class GenesysAccess(models.Model):
 class AgentName(models.Model):
     """An agent's name as Genesys last gave it; good for an hour."""
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, db_index=False)
     user_id = models.CharField(max_length=100)
     name = models.CharField(max_length=255)
     learnt_at = models.DateTimeField()
