@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.apps import apps as global_apps
+
 # Group -> permissions of this app, by codename.
 GROUPS: dict[str, tuple[str, ...]] = {
     "Tenant admins": (
@@ -41,10 +43,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 
-def make_groups(using: str, apps: Any, **kwargs: object) -> None:
+def make_groups(using: str, apps: Any = global_apps, **kwargs: object) -> None:
     """Give each group its permissions; what an administrator added to it stays.
 
-    Listens to post_migrate, after Django's own listener has made the permissions.
+    Listens to post_migrate, after Django's own listener has made the permissions. Sent by `flush`
+    it comes without `apps`.
     """
     try:
         group_model = apps.get_model("auth", "Group")

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.views import defaults
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers, status
@@ -130,6 +132,22 @@ class EventsView(APIView):
         if isinstance(exc, APIException):
             response.data = {"error": exc.default_code, "detail": str(exc.detail)}
         return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Senders are answered in JSON also where Django refuses before the view."""
+    if not request.path.startswith("/api/"):
+        return defaults.bad_request(request, exception)
+    detail = f"This request cannot be answered ({type(exception).__name__})."
+    return JsonResponse({"error": "bad_request", "detail": detail}, status=400)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """A defect of ours: the log says which."""
+    if not request.path.startswith("/api/"):
+        return defaults.server_error(request)
+    detail = "The portal has failed; its log says why. Send the event again."
+    return JsonResponse({"error": "internal_error", "detail": detail}, status=500)
 
 
 def authenticate(request: Request, slug: str, now: datetime) -> Tenant:

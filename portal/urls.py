@@ -4,6 +4,10 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+# Refusals that come before a view is found, such as a host that is not ours.
+handler400 = "connector.webhook.bad_request"
+handler500 = "connector.webhook.server_error"
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

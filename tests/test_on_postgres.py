@@ -1,4 +1,4 @@
-"""PostgreSQL locks, skips and compares differently, so what touches the database passes there too."""
+"""PostgreSQL locks and compares differently, so what touches the database passes there too."""
 
 import os
 import subprocess

@@ -536,3 +536,31 @@ def test_an_error_of_our_own_is_no_answer(post, start, client):
 
     with connection.execute_wrapper(fail):
         assert post(start).status_code == 500
+
+
+# Before the view ----------------------------------------------------------------------------------
+
+
+def test_a_host_that_is_not_ours_is_refused_in_json(client, db):
+    answer = client.post("/api/v1/tenants/banco-sur/events", headers={"host": "evil.example.com"})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "bad_request"
+
+
+def test_a_person_with_a_wrong_host_gets_a_page(client, db):
+    answer = client.get("/admin/", headers={"host": "evil.example.com"})
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+
+
+def test_a_defect_of_ours_is_answered_in_json(client, db, monkeypatch):
+    def defect(*args):
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("connector.directory.live_tokens", defect)
+    client.raise_request_exception = False
+
+    answer = client.post("/api/v1/tenants/banco-sur/events")
+
+    assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")

@@ -128,7 +128,7 @@ class Tenant(models.Model):
         _("region"), max_length=253, default="mypurecloud.com", validators=[validate_domain]
     )
     client_id = models.CharField(_("client id"), max_length=100)
-    client_secret = SecretField(_("client secret"), blank=True, default="")
+    client_secret = SecretField(_("client secret"), blank=True, default=Secret)
     api_url = models.CharField(
         _("API address"),
         max_length=500,
@@ -150,7 +150,7 @@ class Tenant(models.Model):
         validators=[validate_base_url],
         help_text=_("/PureCloud/OpenMessaging_OnEvent is added to it."),
     )
-    lynn_headers = SecretField(_("extra headers"), blank=True, default="")
+    lynn_headers = SecretField(_("extra headers"), blank=True, default=Secret)
 
     queue_policy = models.CharField(
         _("queues"), max_length=10, choices=QueuePolicy.choices, default=QueuePolicy.LISTED
@@ -391,7 +391,7 @@ class GenesysAccess(models.Model):
     """
 
     tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="genesys")
-    token = SecretField(blank=True, default="")
+    token = SecretField(blank=True, default=Secret)
     fingerprint = models.CharField(max_length=64, blank=True)
     token_expires_at = models.DateTimeField(null=True)
     renew_at = models.DateTimeField(null=True)

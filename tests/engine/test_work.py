@@ -134,7 +134,7 @@ def test_the_evidence_and_the_attempt_are_stored_before_anything_leaves(
     desk: Desk, genesys: Genesys, lynn: Lynn
 ) -> None:
     story: list[str] = []
-    offer, row = desk.ring()
+    offer, _ = desk.ring()
     genesys.agent_is(offer, "interact")
     lynn.during_post.append(lambda: story.append("POST"))
 
@@ -261,10 +261,10 @@ def test_trouble_that_passes_leaves_no_trace_on_the_tenant(
 
 def test_retry_after_holds_for_the_whole_tenant(desk: Desk, genesys: Genesys, lynn: Lynn) -> None:
     genesys.status_answers = [TOO_MANY]
-    offer, row = desk.ring()
+    offer, _ = desk.ring()
     desk.look()
     blocked_at = desk.clock.now
-    other, _ = desk.ring()
+    desk.ring()
     genesys.calls.clear()
 
     desk.work(40)
