@@ -5,13 +5,14 @@ most one worker renews a token, and no two spend the same call.
 """
 
 import hashlib
+import math
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector.clients import genesys
 from connector.clients.base import Exchange
-from connector.domain import Reason
+from connector.domain import Reason, State
 from connector.errors import (
     AddressNotAllowed,
     CredentialsRefused,
@@ -19,21 +20,24 @@ from connector.errors import (
     ServiceError,
     ServiceUnavailable,
 )
-from connector.models import GenesysAccess, Secret, Tenant
+from connector.models import AgentConnection, GenesysAccess, Secret, Tenant
 
 SHARE = 0.8  # of what Genesys allows; the rest is for whatever else uses the same OAuth client
 BURST = 0.15  # of a minute's calls may be made at once
 RENEWING = timedelta(seconds=10)  # for so long one worker has the renewal to itself
 WAIT_FOR_RENEWAL = 0.5  # seconds
 LONGEST_EARLY = timedelta(minutes=10)
+COUNTED_FOR = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
 class Pass:
-    """What a worker may do now: ask with `token`, or fetch a new one first if `renew`."""
+    """What a worker may do now: ask with `token`, or fetch a new one first if `renew`; then look
+    again after `check_every` seconds."""
 
     token: str
     renew: bool = False
+    check_every: float = 0.0
 
 
 def take(tenant: Tenant, calls: int, now: datetime) -> Pass:
@@ -51,8 +55,27 @@ def take(tenant: Tenant, calls: int, now: datetime) -> Pass:
     _spend(access, calls, now)
     if renew:
         access.renewing_until = now + RENEWING
+    _count_ringing(access, tenant, now)
     access.save()
-    return Pass(usable, renew)
+    return Pass(usable, renew, _pace(access, tenant))
+
+
+def _count_ringing(access: GenesysAccess, tenant: Tenant, now: datetime) -> None:
+    if access.counted_at and abs(now - access.counted_at) < COUNTED_FOR:
+        return
+    waiting = AgentConnection.objects.filter(
+        tenant=tenant, state=State.CHECKING, due_at__isnull=False
+    )
+    access.ringing = waiting.order_by().values("user_id").distinct().count()
+    access.counted_at = now
+
+
+def _pace(access: GenesysAccess, tenant: Tenant) -> float:
+    """Seconds between two looks at one agent: what the tenant wants, or as many times that as the
+    budget needs for all who are ringing. A multiple, so that all meet on the tenant's grid."""
+    calls = math.ceil(access.ringing / genesys.MAX_AGENTS)
+    needed = calls * 60 / (access.allowed_per_minute * SHARE)
+    return tenant.check_every * max(1, math.ceil(needed / tenant.check_every))
 
 
 def spend(tenant: Tenant, calls: int, now: datetime) -> None:

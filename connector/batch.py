@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import F, QuerySet
 
 from connector.clients.base import Call
-from connector.decide import Verdict
+from connector.decide import Policy, Verdict
 from connector.domain import State
 from connector.models import AgentConnection, Attempt, Tenant
 
@@ -33,12 +33,14 @@ class Batch:
     """Rows of one tenant under one lease, good for LEASE after every write.
 
     Methods that read or write rows belong inside a transaction. `posts` are opened deliveries,
-    `answered` the rows of which we learnt that their agent answered.
+    `answered` the rows of which we learnt that their agent answered. `policy` is the tenant's,
+    with checks as far apart as Genesys' limit needs.
     """
 
     lease: uuid.UUID
     clock: Clock
     tenant: Tenant
+    policy: Policy
     posts: list[Post] = field(default_factory=list)
     answered: list[AgentConnection] = field(default_factory=list)
     _touched: dict[uuid.UUID, set[str]] = field(default_factory=lambda: defaultdict(set))

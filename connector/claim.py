@@ -1,11 +1,12 @@
 """Which rows are due, and taking a batch of them under a fresh lease."""
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import BooleanField, ExpressionWrapper, Min, Q
+from django.db.models import BooleanField, Count, ExpressionWrapper, Min, Q
 
 from connector.batch import LEASE
 from connector.clients.genesys import MAX_AGENTS
@@ -22,11 +23,12 @@ class Claim:
     ids: list[uuid.UUID]
 
 
-def claim(now: datetime, *, most: int) -> list[Claim]:
+def claim(now: datetime, *, most: int, workers: int = 2) -> list[Claim]:
     """Take up to `most` batches that are due, from the tenant that has waited longest on.
 
     Each batch holds rows of one tenant and one state: checks of at most 50 agents, or as many
-    deliveries as are posted side by side. No row is in two batches, whoever else claims.
+    deliveries as are posted side by side. No row is in two batches, whoever else claims. One of
+    the `workers` there are is always left to other tenants, whatever hangs or bursts at one.
     """
     due = (
         AgentConnection.objects.filter(due_at__lte=now)
@@ -34,8 +36,23 @@ def claim(now: datetime, *, most: int) -> list[Claim]:
         .annotate(first=Min("due_at"))
         .order_by("first")
     )
-    claims = [_claim(tenant_id, State(state), now) for tenant_id, state, _ in due[:most]]
-    return [taken for taken in claims if taken]
+    waiting = [(tenant_id, State(state)) for tenant_id, state, _ in due]
+    held = _batches_held(now) if waiting else Counter()
+    claims: list[Claim] = []
+    for tenant_id, state in waiting:
+        if len(claims) == most or held[tenant_id] >= max(1, workers - 1):
+            continue
+        if taken := _claim(tenant_id, state, now):
+            claims.append(taken)
+            held[tenant_id] += 1
+    return claims
+
+
+def _batches_held(now: datetime) -> Counter[int]:
+    """How many batches of each tenant are being worked on, or wait for a worker."""
+    leased = AgentConnection.objects.filter(lease__isnull=False, due_at__gt=now)
+    batches = leased.order_by().values_list("tenant_id").annotate(Count("lease", distinct=True))
+    return Counter(dict(batches))
 
 
 def _claim(tenant_id: int, state: State, now: datetime) -> Claim | None:

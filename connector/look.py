@@ -6,7 +6,7 @@ after it for agents who answered and whose name the status withheld.
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 
@@ -53,6 +53,7 @@ def open_look(batch: Batch, rows: Sequence[AgentConnection]) -> Look | None:
     except SecretUnreadable as exc:
         blind(batch, rows, ServiceRefused(str(exc)), Reason.INTERNAL_ERROR)
         return None
+    batch.policy = replace(batch.policy, check_every=entry.check_every)
     return _open_token(batch, rows) if entry.renew else _open_status(batch, rows, entry.token)
 
 
@@ -162,7 +163,7 @@ def _decide(
     sightings: Mapping[uuid.UUID, Sighting],
     error: ServiceError | None,
 ) -> None:
-    now, policy = batch.clock(), batch.tenant.policy
+    now, policy = batch.clock(), batch.policy
     for row in rows:
         sighting = sightings[row.pk]
         batch.settle(row)
@@ -211,7 +212,7 @@ def blind(
     trouble: Reason | None = None,
 ) -> None:
     """Inside a transaction: nothing could be asked for these rows, because of `error`."""
-    now, policy = batch.clock(), batch.tenant.policy
+    now, policy = batch.clock(), batch.policy
     trouble = trouble or access.reason_of(error)
     for row in rows:
         batch.settle(row)

@@ -78,7 +78,7 @@ def go_without(
     batch: Batch, row: AgentConnection, error: ServiceError | None, trouble: Reason
 ) -> None:
     """No name was found: wait, or tell Lynn with an empty one, as the tenant wants it."""
-    verdict = decide.without_name(row, error, trouble, batch.tenant.policy, batch.clock())
+    verdict = decide.without_name(row, error, trouble, batch.policy, batch.clock())
     if verdict:
         batch.apply(row, verdict)
     else:

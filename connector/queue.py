@@ -11,6 +11,7 @@ import time
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 from django_q.brokers.orm import ORM
@@ -18,6 +19,7 @@ from django_q.brokers.redis_broker import Redis
 from django_q.signing import SignedPackage
 
 from connector.claim import claim
+from connector.models import Heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class TableIsQueue:
     _last_ordinary = 0.0
     _is_failing = False
     _is_more_due = False
+    _workers = settings.WORKER_PROCESSES
 
     def dequeue(self) -> Packed | None:
         """Tasks to run now, if there are any. Never raises for a database that is away: the
@@ -56,7 +59,7 @@ class TableIsQueue:
         return tasks
 
     def _batches(self) -> Packed:
-        claims = claim(timezone.now(), most=BATCHES)
+        claims = claim(timezone.now(), most=BATCHES, workers=self._workers)
         self._is_more_due = len(claims) == BATCHES
         return [
             _task("connector.tasks.work", str(each.lease), [str(pk) for pk in each.ids])
@@ -67,6 +70,7 @@ class TableIsQueue:
         if time.monotonic() - self._last_beat < BEAT_EVERY:
             return []
         self._last_beat = time.monotonic()
+        self._workers = settings.WORKER_PROCESSES * max(1, Heartbeat.alive(timezone.now()))
         return [_task("connector.tasks.beat", cluster_name())]
 
     def _ordinary(self) -> Packed:

@@ -61,7 +61,7 @@ def _take(
     rows = list(locked_rows(lease, ids))
     if not rows:
         return None
-    batch = Batch(lease, clock, rows[0].tenant)
+    batch = Batch(lease, clock, rows[0].tenant, rows[0].tenant.policy)
     record.mark_interrupted(rows, clock())
     for row in rows:
         row.tenant = batch.tenant

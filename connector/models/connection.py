@@ -1,7 +1,8 @@
 """The agent connection: one offer of one conversation to one agent. Its row is the only truth."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -161,6 +162,11 @@ class AgentConnection(models.Model):
             models.Index(
                 fields=["due_at"], name="connection_overdue", condition=Q(due_at__isnull=False)
             ),
+            models.Index(
+                fields=["tenant", "lease"],
+                name="connection_leased",
+                condition=Q(lease__isnull=False),
+            ),
             models.Index(fields=["state", "received_at"], name="connection_state_received"),
             models.Index(fields=["conversation_id", "tenant"], name="connection_conversation"),
             models.Index(fields=["user_id", "received_at"], name="connection_agent"),
@@ -217,6 +223,8 @@ class AgentConnection(models.Model):
 class Heartbeat(models.Model):
     """A worker's last sign of life; only real work of its cluster can give it."""
 
+    SILENT_AFTER: ClassVar[timedelta] = timedelta(seconds=15)
+
     name = models.CharField(max_length=200, unique=True)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField(db_index=True)
@@ -227,3 +235,8 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def alive(cls, now: datetime) -> int:
+        """How many workers gave a sign of life of late."""
+        return cls.objects.filter(seen_at__gt=now - cls.SILENT_AFTER).count()

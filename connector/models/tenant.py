@@ -388,6 +388,7 @@ class GenesysAccess(models.Model):
     One row a tenant, made when first needed. The token belongs to the credentials whose
     `fingerprint` stands beside it. Budget: `calls_left` at `refilled_at`, growing by a share of
     `allowed_per_minute`; no call at all before `blocked_until` (Genesys API: Retry-After).
+    `ringing` agents were waited for at `counted_at`, which says how often each can be looked at.
     """
 
     tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="genesys")
@@ -400,6 +401,8 @@ class GenesysAccess(models.Model):
     calls_left = models.FloatField(default=0)
     refilled_at = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True)
+    ringing = models.PositiveIntegerField(default=0)
+    counted_at = models.DateTimeField(null=True)
     names_missing_since = models.DateTimeField(_("names missing since"), null=True)
     trouble = models.CharField(_("trouble"), max_length=40, blank=True)
     trouble_detail = models.TextField(_("what Genesys said"), blank=True)

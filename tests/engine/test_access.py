@@ -8,7 +8,7 @@ from connector import access
 from connector.clients.base import Call, Exchange
 from connector.errors import CredentialsRefused, ServiceUnavailable
 from connector.models import GenesysAccess, Tenant
-from tests.engine.conftest import Clock
+from tests.engine.conftest import Clock, Desk
 
 CALL = Call(method="GET", url="https://api.example.com", headers={})
 
@@ -42,7 +42,7 @@ def test_a_worker_that_died_while_renewing_is_replaced(tenant: Tenant, clock: Cl
 def test_everybody_uses_the_token_that_was_fetched(tenant: Tenant, clock: Clock) -> None:
     fetch(tenant, clock)
 
-    assert access.Pass("a-token") == access.take(tenant, 1, clock.forward(3000))
+    assert access.Pass("a-token", check_every=2) == access.take(tenant, 1, clock.forward(3000))
 
 
 def test_the_token_is_renewed_early_by_one_while_the_others_use_the_old_one(
@@ -51,8 +51,8 @@ def test_the_token_is_renewed_early_by_one_while_the_others_use_the_old_one(
     fetch(tenant, clock, lifetime=1000)
     clock.forward(900)
 
-    assert access.Pass("a-token", renew=True) == access.take(tenant, 1, clock.now)
-    assert access.Pass("a-token") == access.take(tenant, 1, clock.now)
+    assert access.Pass("a-token", renew=True, check_every=2) == access.take(tenant, 1, clock.now)
+    assert access.Pass("a-token", check_every=2) == access.take(tenant, 1, clock.now)
 
 
 @pytest.mark.parametrize("column", ["client_id", "client_secret", "login_url", "region"])
@@ -64,7 +64,7 @@ def test_other_credentials_need_another_token(tenant: Tenant, clock: Clock, colu
     tenant.save()
     tenant.refresh_from_db()
 
-    assert access.Pass("", renew=True) == access.take(tenant, 1, clock.now)
+    assert access.Pass("", renew=True, check_every=2) == access.take(tenant, 1, clock.now)
 
 
 def test_the_token_is_stored_encrypted(tenant: Tenant, clock: Clock) -> None:
@@ -157,3 +157,32 @@ def test_missing_names_are_noted_once_and_forgotten_when_they_come(
     access.note(tenant, exchange(clock, 200), None, True, clock.now)
 
     assert GenesysAccess.objects.get().names_missing_since is None
+
+
+@pytest.mark.parametrize(
+    ("ringing", "allowed", "seconds"),
+    [(0, 300, 2), (50, 300, 2), (400, 300, 2), (401, 300, 4), (2000, 300, 10), (2000, 60, 50)],
+)
+def test_checks_are_as_far_apart_as_the_limit_needs(
+    tenant: Tenant, clock: Clock, ringing: int, allowed: int, seconds: float
+) -> None:
+    fetch(tenant, clock)
+    GenesysAccess.objects.update(
+        ringing=ringing, allowed_per_minute=allowed, counted_at=clock.forward(60)
+    )
+
+    assert seconds == access.take(tenant, 1, clock.now).check_every
+
+
+def test_who_is_ringing_is_counted_once_a_second(tenant: Tenant, clock: Clock) -> None:
+    fetch(tenant, clock)
+    desk = Desk(tenant, clock)
+    for _ in range(3):
+        desk.ring(userId="one-agent")
+    desk.ring(userId="another")
+
+    access.take(tenant, 1, clock.now)
+    assert 0 == GenesysAccess.objects.get().ringing
+    access.take(tenant, 1, clock.forward(1))
+
+    assert 2 == GenesysAccess.objects.get().ringing

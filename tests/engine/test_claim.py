@@ -6,6 +6,8 @@ from connector.claim import claim
 from connector.models import AgentConnection, Tenant
 from tests.engine.conftest import AUTO_QUEUE, Desk
 
+DONE = {"state": "delivered", "reason": "delivered"}
+
 
 def of_another_tenant(desk: Desk) -> Desk:
     tenant = Tenant.objects.create(
@@ -21,15 +23,15 @@ def rows_of(*claims: object) -> set[object]:
 def test_nothing_is_due_before_its_time(desk: Desk) -> None:
     desk.ring()
 
-    assert [] == claim(desk.clock.now, most=10)
+    assert [] == claim(desk.clock.now, most=10, workers=10)
 
 
 def test_a_claimed_row_comes_due_again_when_its_lease_ends(desk: Desk) -> None:
     _, row = desk.ring(AUTO_QUEUE)
 
-    (first,) = claim(desk.clock.now, most=10)
-    during = claim(desk.clock.forward(14), most=10)
-    (second,) = claim(desk.clock.forward(1), most=10)
+    (first,) = claim(desk.clock.now, most=10, workers=10)
+    during = claim(desk.clock.forward(14), most=10, workers=10)
+    (second,) = claim(desk.clock.forward(1), most=10, workers=10)
 
     assert ([row.pk], [], [row.pk]) == (first.ids, during, second.ids)
     assert first.lease != second.lease
@@ -37,11 +39,11 @@ def test_a_claimed_row_comes_due_again_when_its_lease_ends(desk: Desk) -> None:
 
 def test_a_row_whose_lease_ended_by_itself_is_marked_as_retaken(desk: Desk) -> None:
     _, row = desk.ring(AUTO_QUEUE)
-    claim(desk.clock.now, most=10)
+    claim(desk.clock.now, most=10, workers=10)
     row.refresh_from_db()
     assert not row.retaken
 
-    claim(desk.clock.forward(15), most=10)
+    claim(desk.clock.forward(15), most=10, workers=10)
 
     row.refresh_from_db()
     assert row.retaken
@@ -52,7 +54,7 @@ def test_batches_are_of_one_tenant_and_one_state(desk: Desk) -> None:
     other = of_another_tenant(desk)
     rung = [desk.ring(), desk.ring(AUTO_QUEUE), other.ring()]
 
-    claims = claim(desk.clock.forward(10), most=10)
+    claims = claim(desk.clock.forward(10), most=10, workers=10)
 
     assert 3 == len(claims)
     assert {row.pk for _, row in rung} == rows_of(*claims)
@@ -77,8 +79,8 @@ def test_a_batch_of_checks_holds_fifty_agents_with_all_their_offers(desk: Desk) 
         desk.ring(userId=f"agent-{number}")
         desk.ring(userId=f"agent-{number}")
 
-    (first,) = claim(desk.clock.forward(10), most=10)
-    (second,) = claim(desk.clock.now, most=10)
+    (first,) = claim(desk.clock.forward(10), most=10, workers=10)
+    (second,) = claim(desk.clock.now, most=10, workers=10)
 
     assert (100, 20) == (len(first.ids), len(second.ids))
     agents = AgentConnection.objects.filter(lease=first.lease).values("user_id").distinct()
@@ -89,7 +91,38 @@ def test_a_batch_of_deliveries_is_as_large_as_can_be_posted_at_once(desk: Desk) 
     for _ in range(40):
         desk.ring(AUTO_QUEUE)
 
-    (first,) = claim(desk.clock.now, most=10)
-    (second,) = claim(desk.clock.now, most=10)
+    (first,) = claim(desk.clock.now, most=10, workers=10)
+    (second,) = claim(desk.clock.now, most=10, workers=10)
 
     assert (32, 8) == (len(first.ids), len(second.ids))
+
+
+def test_one_worker_is_always_left_to_other_tenants(desk: Desk) -> None:
+    other = of_another_tenant(desk)
+    for _ in range(200):
+        desk.ring(AUTO_QUEUE)
+
+    held = [claim(desk.clock.now, most=10, workers=3) for _ in range(3)]
+    _, row = other.ring()
+    desk.clock.forward(10)
+    freed = claim(desk.clock.now, most=10, workers=3)
+
+    assert [1, 1, 0] == [len(claims) for claims in held]
+    assert [[row.pk]] == [each.ids for each in freed]
+
+
+def test_a_tenant_gets_its_turn_again_when_its_batch_is_done(desk: Desk) -> None:
+    for _ in range(40):
+        desk.ring(AUTO_QUEUE)
+    (first,) = claim(desk.clock.now, most=10, workers=2)
+    assert [] == claim(desk.clock.now, most=10, workers=2)
+
+    AgentConnection.objects.filter(pk__in=first.ids).update(lease=None, due_at=None, **DONE)
+
+    assert 1 == len(claim(desk.clock.now, most=10, workers=2))
+
+
+def test_a_lonely_worker_serves_everybody(desk: Desk) -> None:
+    desk.ring(AUTO_QUEUE)
+
+    assert 1 == len(claim(desk.clock.now, most=10, workers=1))

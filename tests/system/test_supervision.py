@@ -48,7 +48,8 @@ def test_a_killed_process_of_the_cluster_is_replaced(
     events = [offer(simulator, automatic=True, agent=agents[n % 10]) for n in range(20)]
     portal.post_all("banco", events, connections=4)
 
-    wait_until(lambda: len(set(told(simulator))) >= 20, 15, "Lynn was told of all")
+    # What the killed cluster had claimed comes due when its lease of 15 s ends.
+    wait_until(lambda: len(set(told(simulator))) >= 20, 25, "Lynn was told of all")
 
 
 def test_a_killed_supervisor_takes_its_cluster_along(portal: Portal, simulator: Simulator) -> None:
