@@ -116,18 +116,12 @@ def test_two_hundred_ringing_agents_are_seen_by_bulk_calls(
     portal.configure(tenant_of(simulator))
     portal.serve()
     agents = [agent.id for agent in simulator.agents("banco")][-200:]
-    queue = next(queue.id for queue in simulator.queues("banco") if not queue.auto_answer)
-    rung = [simulator.add_offer("banco", agent, queue, answer_after=None) for agent in agents]
-    events = [
-        offer(simulator, automatic=False, agent=each.user_id)
-        | {"conversationId": each.conversation_id, "sessionId": each.session_id}
-        for each in rung
-    ]
+    events = [ringing(simulator, agent, answer_after=None) for agent in agents]
     portal.post_all("banco", events, connections=16)
-    time.sleep(2.5)
-    before, started = len(simulator.call_log("banco")), time.time()
+    wait_until(lambda: len(simulator.call_log("banco")) >= 5, 10, "the first tick is over")
+    before, started = len(simulator.call_log("banco")), time.monotonic()
 
-    wait_until(lambda: time.time() - started > 8, 10, "four ticks are over")
+    wait_until(lambda: time.monotonic() - started > 8, 10, "four ticks are over")
 
     calls = [call for call in simulator.call_log("banco")[before:] if call.kind != "token"]
     assert {"query"} == {call.kind for call in calls}
@@ -148,16 +142,22 @@ def test_several_workers_share_the_work(portal: Portal, simulator: Simulator) ->
     portal.post_all("banco", events, connections=16)
 
     wait_until(lambda: len(told(simulator)) >= 500, 60, "Lynn was told of all")
-    time.sleep(1)
+    portal.wait_for_states(
+        lambda found: Counter(record["state"] for record in found) == {"delivered": 500},
+        10,
+        "all are written down",
+    )
     assert {event["conversationId"]: 1 for event in events} == Counter(told(simulator))
 
 
 def test_a_power_cut_loses_nothing(portal: Portal, simulator: Simulator) -> None:
+    """50 are being checked and 50 delivered when everything is killed."""
     portal.configure(tenant_of(simulator, timing={"give_up_after": 60}))
     portal.serve()
     agents = [agent.id for agent in simulator.agents("banco")]
     simulator.lynn_misbehaves("banco", "delay", seconds=0.5)
-    events = [offer(simulator, automatic=True, agent=agents[n % 10]) for n in range(100)]
+    events = [offer(simulator, automatic=True, agent=agents[n % 10]) for n in range(50)]
+    events += [ringing(simulator, agents[n % 10], answer_after=4) for n in range(50)]
     portal.post_all("banco", events, connections=16)
     wait_until(lambda: len(told(simulator)) >= 20, 20, "deliveries are under way")
 
@@ -174,6 +174,13 @@ def test_a_power_cut_loses_nothing(portal: Portal, simulator: Simulator) -> None
     assert {event["conversationId"] for event in events} == set(counts)
     assert sum(counts.values()) - 100 <= 64, f"{cut_at} were told before the cut"
     assert 100 == len(records)
+
+
+def ringing(simulator: Simulator, agent: str, answer_after: float | None) -> dict[str, Any]:
+    """An offer that rings in the simulator's Genesys, with its event."""
+    event = offer(simulator, automatic=False, agent=agent)
+    played = simulator.add_offer("banco", agent, event["queueId"], answer_after=answer_after)
+    return event | {"conversationId": played.conversation_id, "sessionId": played.session_id}
 
 
 def test_stopping_leaves_nothing_running(portal: Portal, simulator: Simulator) -> None:

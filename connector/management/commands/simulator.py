@@ -11,7 +11,7 @@ from connector.simulator.server import serve
 class Command(BaseCommand):
     help = (
         "Play Genesys Cloud and Lynn on this machine: no account, no network. Everything is "
-        "driven over HTTP below /control/; connector/simulator/README says how."
+        "driven over HTTP below /control/: a GET there says what there is."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
