@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 
+from connector import heartbeat
 from connector.clients.base import Call
 from connector.decide import Policy, Verdict
 from connector.domain import State
@@ -81,6 +82,7 @@ class Batch:
         """Write what was touched, rows with the same changes in one statement; hold those that
         were not let go of for another lease. `increments` are added in the database."""
         hold_until = self.clock() + LEASE
+        heartbeat.beat(self.clock())
         groups: dict[tuple[tuple[str, Any], ...], list[uuid.UUID]] = defaultdict(list)
         for row in rows:
             if row.lease is not None:

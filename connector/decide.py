@@ -41,6 +41,7 @@ KNOWN_SEGMENTS = ANSWERED | OVER | SUPERVISING | NOT_YET
 
 # An offer without a session id takes a leg that started at most this long before its event.
 LEG_TOLERANCE = timedelta(seconds=5)
+ON_TIME = timedelta(seconds=10)  # a last look that comes so late still saw what happened
 DELIVER_DELAYS = (1, 2, 4, 8, 15, 30, 60)  # seconds before the 2nd, 3rd ... try; the last repeats
 REFUSED_PAUSE = 10  # seconds between looks while Genesys refuses credentials or permission
 
@@ -254,9 +255,18 @@ def on_sight(offer: Offer, sighting: Sighting, policy: Policy, now: datetime) ->
         }
         return Verdict(State.EXPIRED, Reason.ANSWERED_AND_OVER, learnt=_with_name(learnt, sighting))
     learnt = _with_name({"trouble": "", "trouble_detail": ""}, sighting)
+    if now >= offer.give_up_at and _is_unknown(offer, sighting, policy, now):
+        return Verdict(State.FAILED, Reason.NOT_WATCHED, learnt=learnt)
     if now >= offer.give_up_at:
         return Verdict(State.NOT_ANSWERED, Reason.GAVE_UP, learnt=learnt)
     return Verdict(State.CHECKING, due_at=next_check(offer, policy, now), learnt=learnt)
+
+
+def _is_unknown(offer: Offer, sighting: Sighting, policy: Policy, now: datetime) -> bool:
+    """A session that is gone when the last look comes long after the deadline, or when a person
+    has us look again, may have been answered while nobody looked."""
+    late = now - offer.give_up_at > max(ON_TIME, timedelta(seconds=2 * policy.check_every))
+    return not sighting.segment and (late or offer.by_person)
 
 
 def _with_name(learnt: Mapping[str, Any], sighting: Sighting) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Reason(TextChoices):
     )
     GENESYS_PERMISSION_MISSING = "genesys_permission_missing", _("A Genesys permission is missing")
     GENESYS_UNAVAILABLE = "genesys_unavailable", _("Genesys could not be asked")
+    NOT_WATCHED = "not_watched", _("The portal was not looking at the time")
     LYNN_REFUSED = "lynn_refused", _("Lynn refused the message")
     ADDRESS_NOT_ALLOWED = "address_not_allowed", _("The address may not be reached")
     NAME_UNAVAILABLE = "name_unavailable", _("The agent's name could not be found")
@@ -73,6 +74,7 @@ REASONS: dict[State, tuple[Reason, ...]] = {
         Reason.GENESYS_CREDENTIALS_REFUSED,
         Reason.GENESYS_PERMISSION_MISSING,
         Reason.GENESYS_UNAVAILABLE,
+        Reason.NOT_WATCHED,
         Reason.LYNN_REFUSED,
         Reason.ADDRESS_NOT_ALLOWED,
         Reason.NAME_UNAVAILABLE,

@@ -100,8 +100,11 @@ def _decode(body: bytes) -> dict[str, Any]:
         content = json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant)
     except RecursionError:
         raise InvalidEvent(f"The JSON is nested deeper than {MAX_DEPTH} levels.") from None
-    except ValueError as exc:
-        raise InvalidEvent(f"The body is not JSON in UTF-8: {exc}"[:300]) from None
+    except json.JSONDecodeError as exc:
+        place = f"line {exc.lineno}, column {exc.colno}"
+        raise InvalidEvent(f"The body is not JSON; what is wrong begins at {place}.") from None
+    except ValueError:
+        raise InvalidEvent("The body is not JSON in UTF-8.") from None
     if not isinstance(content, dict):
         raise InvalidEvent("The body is JSON, but not an object.")
     if _is_deeper_than(content, MAX_DEPTH):

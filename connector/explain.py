@@ -293,8 +293,8 @@ FIXED: dict[str, object] = {
         "Genesys ended the offer to %(whom)s after %(over)s without an answer; Lynn was not told."
     ),
     Reason.SUPERSEDED: gettext_lazy(
-        "Another agent had answered the conversation by %(overtaken)s after it was offered to "
-        "%(whom)s; Lynn was not told of this offer."
+        "Another agent answered the conversation, %(overtaken)s after it was offered to %(whom)s; "
+        "Lynn was not told of this offer."
     ),
     Reason.STALE_EVENT: gettext_lazy(
         "The event arrived %(late)s after it happened, too late to be of use; Lynn was not told "
@@ -323,6 +323,11 @@ FIXED: dict[str, object] = {
     Reason.GENESYS_UNAVAILABLE: gettext_lazy(
         "Whether %(whom)s answered is unknown: Genesys could not be asked by %(limit)s after the "
         "event%(said)s; check again once Genesys works."
+    ),
+    Reason.NOT_WATCHED: gettext_lazy(
+        "Whether %(whom)s answered is unknown: the portal was not looking at the time (it was "
+        "stopped, the event came late, or a person asked again later), and Genesys no longer "
+        "shows the offer; Lynn was not told."
     ),
     Reason.LYNN_REFUSED: gettext_lazy(
         "%(answer)s, but Lynn refused to be told%(said)s; correct Lynn's address or the extra "

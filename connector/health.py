@@ -9,9 +9,9 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from connector.heartbeat import SILENT_AFTER
 from connector.models import AgentConnection, Heartbeat
 
-SILENT_AFTER = timedelta(seconds=15)
 OVERDUE_AFTER = timedelta(seconds=30)
 
 

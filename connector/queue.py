@@ -5,8 +5,6 @@ come due again when their lease ends. Ordinary tasks are served from its own que
 """
 
 import logging
-import os
-import socket
 import time
 import uuid
 from typing import Any
@@ -17,15 +15,18 @@ from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.brokers.redis_broker import Redis
 from django_q.signing import SignedPackage
+from redis.exceptions import RedisError
 
+from connector import heartbeat
 from connector.claim import claim
-from connector.models import Heartbeat
+from connector.heartbeat import own_name
 
 logger = logging.getLogger(__name__)
 
 POLL = 0.05  # seconds between two looks
 BEAT_EVERY = 3.0  # seconds
 ORDINARY_EVERY = 1.0  # seconds
+ORDINARY_PAUSE = 10.0  # seconds, while Redis is away
 PAUSE_AFTER_FAILURE = 0.5  # seconds
 BATCHES = 2  # claimed at a time: what waits for a worker uses its lease up
 
@@ -51,12 +52,17 @@ class TableIsQueue:
         if not self._is_more_due:
             time.sleep(POLL)
         try:
-            tasks = self._beat() + self._batches() + self._ordinary()
+            # Batches come last: once they are claimed, nothing may go wrong here any more.
+            tasks = self._beat() + self._ordinary() + self._batches()
         except (DatabaseError, InterfaceError) as exc:
             self._note_failure(exc)
             return None
         self._is_failing = False
         return tasks
+
+    def ping(self) -> bool:
+        """A cluster starts whether or not its queue can be reached now."""
+        return True
 
     def _batches(self) -> Packed:
         claims = claim(timezone.now(), most=BATCHES, workers=self._workers)
@@ -70,14 +76,19 @@ class TableIsQueue:
         if time.monotonic() - self._last_beat < BEAT_EVERY:
             return []
         self._last_beat = time.monotonic()
-        self._workers = settings.WORKER_PROCESSES * max(1, Heartbeat.alive(timezone.now()))
-        return [_task("connector.tasks.beat", cluster_name())]
+        self._workers = settings.WORKER_PROCESSES * max(1, heartbeat.alive(timezone.now()))
+        return [_task("connector.tasks.beat", own_name())]
 
     def _ordinary(self) -> Packed:
         if time.monotonic() - self._last_ordinary < ORDINARY_EVERY:
             return []
         self._last_ordinary = time.monotonic()
-        waiting: Packed = super().dequeue() if self.queue_size() else []  # type: ignore[misc, attr-defined]
+        try:
+            waiting: Packed = super().dequeue() if self.queue_size() else []  # type: ignore[misc, attr-defined]
+        except RedisError as exc:
+            logger.warning("Ordinary tasks wait until Redis is back: %s", exc)
+            self._last_ordinary += ORDINARY_PAUSE
+            return []
         return waiting or []
 
     def _note_failure(self, exc: Exception) -> None:
@@ -108,7 +119,3 @@ def _task(func: str, *args: Any) -> tuple[None, str]:
     }
     return None, SignedPackage.dumps(task)
 
-
-def cluster_name() -> str:
-    """What this worker is called in its heartbeats; its supervisor gives the last part."""
-    return f"{socket.gethostname()}/{os.environ.get('PORTAL_CLUSTER', os.getpid())}"

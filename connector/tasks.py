@@ -4,8 +4,8 @@ import uuid
 
 from django.utils import timezone
 
+from connector import heartbeat
 from connector import work as story
-from connector.models import Heartbeat
 
 
 def work(lease: str, ids: list[str]) -> None:
@@ -15,7 +15,4 @@ def work(lease: str, ids: list[str]) -> None:
 
 def beat(name: str) -> None:
     """A sign of life that only a working cluster can give: it went through its task queue."""
-    now = timezone.now()
-    Heartbeat.objects.update_or_create(
-        name=name, defaults={"seen_at": now}, create_defaults={"seen_at": now, "started_at": now}
-    )
+    heartbeat.beat(timezone.now(), name)

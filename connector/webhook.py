@@ -28,6 +28,7 @@ from connector.models.tenant import digest_of
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_FAILURE = 5  # seconds
+READ_AT_MOST = 1024 * 1024  # bytes
 _NO_DIGEST = "0" * 64
 
 
@@ -105,8 +106,9 @@ class EventsView(APIView):
     )
     def post(self, request: Request, slug: str) -> Response:
         now = timezone.now()
+        body = _read(request)
         tenant = authenticate(request, slug, now)
-        body = _accepted_body(request, tenant, now)
+        _accept(request, body, tenant, now)
         try:
             event = events.parse(body)
         except InvalidEvent as exc:
@@ -188,28 +190,26 @@ def _basic_password(value: str) -> str:
         return ""
 
 
-def _accepted_body(request: Request, tenant: Tenant, now: datetime) -> bytes:
-    """The body, if this tenant may post it now; raises Refusal and keeps a record of it."""
+def _accept(request: Request, body: bytes, tenant: Tenant, now: datetime) -> None:
+    """Raises Refusal unless this tenant may post this now, and keeps a record of the refusal."""
     if rates.is_over_limit(tenant, now):
         raise _over_limit(tenant)
-    refusal = _refusal(request, tenant)
-    body = b"" if refusal else _read(request)
-    if len(body) > events.MAX_BYTES:
-        refusal = _too_large()
+    refusal = _refusal(request, body, tenant)
     if refusal:
         receive.record_refusal(tenant, refusal.content["error"], refusal.content["detail"], "", now)
         raise refusal
-    return body
 
 
-def _refusal(request: Request, tenant: Tenant) -> Refusal | None:
+def _refusal(request: Request, body: bytes, tenant: Tenant) -> Refusal | None:
     if not tenant.enabled:
         return Refusal(403, "tenant_disabled", f"The tenant {tenant.slug} is switched off.")
     if request.content_type.partition(";")[0].strip().lower() != "application/json":
         return Refusal(
             415, "unsupported_media_type", "Send the event with Content-Type: application/json."
         )
-    if _announced_length(request) > events.MAX_BYTES:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return Refusal(415, "unsupported_media_type", "Send the event as it is, not compressed.")
+    if max(_announced_length(request), len(body)) > events.MAX_BYTES:
         return _too_large()
     return None
 
@@ -222,12 +222,21 @@ def _announced_length(request: Request) -> int:
 
 
 def _read(request: Request) -> bytes:
-    """Django reads as many bytes as Content-Length says; a body in chunks has none."""
-    if _announced_length(request) > 0:
-        return request.body
-    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
-        body: bytes = request.META["wsgi.input"].read(events.MAX_BYTES + 1)
-        return body
+    """The body, also of a post that will be refused: what is left unread of it would cost the
+    sender its connection, and with it the next event. Only what is far too large is left.
+
+    Django reads as many bytes as Content-Length says; a body in chunks has none.
+    """
+    try:
+        if 0 < _announced_length(request) <= READ_AT_MOST:
+            return request.body
+        if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+            body: bytes = request.META["wsgi.input"].read(READ_AT_MOST)
+            return body
+    except OSError:
+        raise Refusal(
+            400, "invalid_event", "The body broke off, or its chunks are not well formed."
+        ) from None
     return b""
 
 

@@ -1,4 +1,4 @@
-"""Keys that a first start on SQLite makes for itself, readable by their owner alone."""
+"""Files that a first start on SQLite makes for itself, readable by their owner alone."""
 
 import base64
 import os
@@ -12,6 +12,16 @@ def read_or_make(path: Path) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         _make(path)
     return path.read_text("ascii").strip()
+
+
+def reserve(path: Path) -> None:
+    """Make an empty file for a database that will hold personal data, readable by its owner alone;
+    one that is there stays as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
 
 
 def _make(path: Path) -> None:

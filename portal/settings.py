@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
-from portal import environment
+from portal import environment, keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _env = environment.read(BASE_DIR)
@@ -75,7 +75,7 @@ if IS_SQLITE:
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
     if _database["NAME"] != ":memory:":
-        Path(_database["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+        keys.reserve(Path(_database["NAME"]))
 else:
     _options |= {"connect_timeout": 5, "application_name": "agent-connected-portal"}
 # A connection belongs to one process: a pool shared by forked workers mixes their answers up.
@@ -215,5 +215,6 @@ LOGGING = {
     "loggers": {
         "django-q": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},  # refused posts are on record as events
+        "django.security.DisallowedHost": {"level": "CRITICAL"},  # scanners; answered with a 400
     },
 }

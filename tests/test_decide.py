@@ -347,15 +347,35 @@ def test_lynn_is_told_within_the_time_that_counts_from_the_answer():
     [
         (119.999, (State.CHECKING, None)),
         (120, (State.NOT_ANSWERED, Reason.GAVE_UP)),
-        (500, (State.NOT_ANSWERED, Reason.GAVE_UP)),
+        (129, (State.NOT_ANSWERED, Reason.GAVE_UP)),
     ],
-    ids=["just before", "at the limit", "late"],
+    ids=["just before", "at the limit", "a little late"],
 )
 @pytest.mark.parametrize("segment", ["alert", "", "monitoring"])
 def test_an_agent_who_has_not_answered_in_time_is_given_up(seconds, expected, segment):
     verdict = decide.on_sight(RINGING, Sighting(segment), POLICY, after(seconds))
 
     assert outcome(verdict) == expected
+
+
+def test_an_offer_that_is_gone_when_we_look_too_late_was_not_watched():
+    verdict = decide.on_sight(RINGING, Sighting(), POLICY, after(500))
+
+    assert outcome(verdict) == (State.FAILED, Reason.NOT_WATCHED)
+
+
+def test_an_offer_that_is_gone_when_a_person_asks_again_was_not_watched():
+    again = replace(RINGING, by_person=True)
+
+    verdict = decide.on_sight(again, Sighting(), POLICY, after(120))
+
+    assert outcome(verdict) == (State.FAILED, Reason.NOT_WATCHED)
+
+
+def test_one_that_still_rings_when_we_look_too_late_is_not_answered():
+    verdict = decide.on_sight(RINGING, Sighting("alert"), POLICY, after(500))
+
+    assert outcome(verdict) == (State.NOT_ANSWERED, Reason.GAVE_UP)
 
 
 @pytest.mark.parametrize("seconds", [119.999, 120, 500])

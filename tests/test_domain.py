@@ -77,6 +77,7 @@ def test_every_reason_belongs_to_exactly_one_state():
                 "genesys_credentials_refused",
                 "genesys_permission_missing",
                 "genesys_unavailable",
+                "not_watched",
                 "lynn_refused",
                 "address_not_allowed",
                 "name_unavailable",

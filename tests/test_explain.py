@@ -137,7 +137,7 @@ SENTENCES = {
     "superseded": (
         unanswered(State.NOT_ANSWERED, Reason.SUPERSEDED),
         (
-            "Another agent had answered the conversation by 12.0 s after it was offered to María "
+            "Another agent answered the conversation, 12.0 s after it was offered to María "
             "Fernanda Quiroga (queue Soporte); Lynn was not told of this offer."
         ),
     ),

@@ -13,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from connector.events import MAX_BYTES
+from connector.webhook import READ_AT_MOST
 from connector.models import (
     AgentConnection,
     AgentName,
@@ -405,8 +406,15 @@ class Chunks(BytesIO):
     """What a server hands on of a body in chunks: no length, and no end before it ends."""
 
     def read(self, size=-1):
-        assert 0 < size <= MAX_BYTES + 1, "reads without a limit"
+        assert 0 < size <= READ_AT_MOST, "reads without a limit"
         return super().read(size)
+
+
+class BrokenChunks(BytesIO):
+    """What a server does with chunks that are none, or that break off."""
+
+    def read(self, size=-1):
+        raise OSError("invalid chunk size: b'ZZ'")
 
 
 def in_chunks(post, body):
@@ -419,6 +427,31 @@ def test_a_body_in_chunks_is_read(post, start):
 
     assert answer.status_code == 202
     assert start == json.loads(Event.objects.get().body)
+
+
+def test_chunks_that_break_off_are_a_mistake_of_the_sender(post, tenant):
+    chunked = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = post(b"", **{"wsgi.input": BrokenChunks()}, **chunked)
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_event")
+
+
+def test_a_refused_body_is_read_so_that_the_connection_can_go_on(client, tenant):
+    body = BytesIO(b" " * 1_000_000)
+    code = client.generic(
+        "POST",
+        "/api/v1/tenants/banco-sur/events",
+        content_type="application/json",
+        **{"wsgi.input": body, "CONTENT_LENGTH": "1000000"},
+    ).status_code
+
+    assert (code, b"") == (401, body.read())
+
+
+def test_a_compressed_body_is_refused(post, start):
+    answer = post(start, headers={"Content-Encoding": "gzip"})
+
+    assert (answer.status_code, answer.json()["error"]) == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize(("size", "code"), [(MAX_BYTES, 202), (MAX_BYTES + 1, 413)])

@@ -1,8 +1,7 @@
 """The agent connection: one offer of one conversation to one agent. Its row is the only truth."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import ClassVar
+from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
@@ -223,8 +222,6 @@ class AgentConnection(models.Model):
 class Heartbeat(models.Model):
     """A worker's last sign of life; only real work of its cluster can give it."""
 
-    SILENT_AFTER: ClassVar[timedelta] = timedelta(seconds=15)
-
     name = models.CharField(max_length=200, unique=True)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField(db_index=True)
@@ -235,8 +232,3 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    @classmethod
-    def alive(cls, now: datetime) -> int:
-        """How many workers gave a sign of life of late."""
-        return cls.objects.filter(seen_at__gt=now - cls.SILENT_AFTER).count()

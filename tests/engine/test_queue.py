@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
-from connector import queue, tasks
+from connector import heartbeat, tasks
 from connector.models import AgentConnection, Heartbeat, Tenant
 from connector.queue import OrmBroker
 
@@ -56,7 +56,7 @@ def test_a_sign_of_life_goes_the_way_of_real_work(broker: OrmBroker) -> None:
     tasks.beat(*arguments)
 
     again = Heartbeat.objects.get()
-    assert queue.cluster_name() == again.name
+    assert heartbeat.own_name() == again.name
     assert (first.started_at, True) == (again.started_at, again.seen_at > first.seen_at)
 
 

@@ -17,15 +17,15 @@ from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 from django_q.cluster import Cluster
 
+from connector.heartbeat import own_name
 from connector.models import Heartbeat
 from connector.processes import die_with_parent
-from connector.queue import BEAT_EVERY, cluster_name
 
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 1.0  # seconds
-SILENT_AFTER = timedelta(seconds=10 * BEAT_EVERY)
-STARTS_WITHIN = timedelta(seconds=30)
+SILENT_AFTER = timedelta(seconds=12)  # even a batch in which all hangs beats every 8 s
+STARTS_WITHIN = timedelta(seconds=15)
 STOPS_WITHIN = 12.0  # seconds; whatever is not done then comes due again elsewhere
 PAUSE_AFTER_DEATH = 1.0  # seconds
 BEHIND_WEB = 5  # niceness: on a busy machine, senders are answered first
@@ -74,21 +74,22 @@ class Supervisor:
         self.started_at = timezone.now()
         self.cluster = get_context("fork").Process(target=_run_cluster, args=(os.getpid(),))
         self.cluster.start()
-        logger.info("Worker %s started", cluster_name())
+        logger.info("Worker %s started", own_name())
 
     def _is_silent(self) -> bool:
         now = timezone.now()
         if now < self.started_at + STARTS_WITHIN:
             return False
         try:
-            beats = Heartbeat.objects.filter(name=cluster_name(), seen_at__gt=now - SILENT_AFTER)
+            beats = Heartbeat.objects.filter(name=own_name(), seen_at__gt=now - SILENT_AFTER)
             return not beats.exists()
         except (DatabaseError, InterfaceError):
             connections.close_all()
+            self.started_at = now  # nobody could give a sign of life; wait for the next
             return False
 
     def _replace(self, why: str) -> None:
-        logger.error("Worker %s %s; it is replaced", cluster_name(), why)
+        logger.error("Worker %s %s; it is replaced", own_name(), why)
         self._kill()
         time.sleep(PAUSE_AFTER_DEATH)
 
@@ -96,7 +97,7 @@ class Supervisor:
         if self.cluster:
             self.cluster.join(STOPS_WITHIN)
             self._kill()
-        Heartbeat.objects.filter(name=cluster_name()).delete()
+        Heartbeat.objects.filter(name=own_name()).delete()
 
     def _kill(self) -> None:
         """The cluster leads a process group of its own, so nothing of it is left behind."""
