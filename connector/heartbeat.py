@@ -20,7 +20,7 @@ def own_name() -> str:
 
 def beat(now: datetime, name: str = "") -> None:
     """Note that work gets done, unless that was noted a moment ago."""
-    global _last_beat  # noqa: PLW0603
+    global _last_beat
     if not name and time.monotonic() - _last_beat < AT_MOST_EVERY:
         return
     _last_beat = time.monotonic()

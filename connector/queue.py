@@ -118,4 +118,3 @@ def _task(func: str, *args: Any) -> tuple[None, str]:
         "started": timezone.now(),
     }
     return None, SignedPackage.dumps(task)
-

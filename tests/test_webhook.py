@@ -13,7 +13,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from connector.events import MAX_BYTES
-from connector.webhook import READ_AT_MOST
 from connector.models import (
     AgentConnection,
     AgentName,
@@ -24,6 +23,7 @@ from connector.models import (
     Tenant,
     WebhookToken,
 )
+from connector.webhook import READ_AT_MOST
 
 ADDRESS = "/api/v1/tenants/banco-sur/events"
 STORED = (AgentConnection, AgentName, Event, GenesysAccess, Queue, Tenant, WebhookToken)

@@ -1,10 +1,12 @@
 """`./run serve`: the whole portal in one process tree, on whatever DATABASE_URL says."""
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -12,78 +14,135 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from connector.management.address import Address, address
 from connector.management.commands.web import gunicorn
 from connector.processes import die_with_parent
 
+logger = logging.getLogger(__name__)
+
 STOPS_WITHIN = 13.5  # seconds
 LOOK_EVERY = 0.2  # seconds
+TOO_SOON = 5.0  # seconds: a role that ends so soon after its start is not started a third time
+PAUSE = 0.5  # seconds before a role is started again
 
 
 class Command(BaseCommand):
     help = (
         "Migrate the database, then serve web and worker together. Without DATABASE_URL this is "
-        "SQLite in var/, and the first start makes its own keys there. SIGTERM or Ctrl-C ends "
-        "all of it within 15 seconds. Make an administrator with ./run createsuperuser."
+        "SQLite in var/, and the first start makes its own keys there. A role that dies is started "
+        "again. SIGTERM or Ctrl-C ends all of it within 15 seconds. Make an administrator with "
+        "./run createsuperuser."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--bind", default="127.0.0.1:8000", metavar="HOST:PORT", help="default %(default)s"
+            "--bind",
+            type=address,
+            default=Address("127.0.0.1", 8000),
+            metavar="HOST:PORT",
+            help="default %(default)s",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        bind: Address = options["bind"]
+        bind.ensure_free()
         call_command("migrate", interactive=False, verbosity=0)
-        self.stdout.write(f"Portal at http://{options['bind']}/  (database: {_database()})")
+        self.stdout.write(f"Portal at http://{bind}/  (database: {_database()})")
         self.stdout.flush()
-        tree = Tree([gunicorn(options["bind"]), ["manage.py", "worker"]])
-        failed = tree.run()
+        roles = [Role("web", gunicorn(bind)), Role("worker", ["manage.py", "worker"])]
+        failed = Tree(roles).run()
         if failed:
-            raise CommandError(f"{failed} ended by itself, so everything was stopped.")
+            raise CommandError(f"{failed} cannot be kept running, so everything was stopped.")
+
+
+@dataclass
+class Role:
+    """A child process that is started again when it dies."""
+
+    name: str
+    command: list[str]
+    starts: list[float] = field(default_factory=list)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """In a session of its own, since Ctrl-C in a terminal must reach the parent alone."""
+        self.starts.append(time.monotonic())
+        self.process = subprocess.Popen(  # noqa: S603
+            [sys.executable, *self.command],
+            cwd=settings.BASE_DIR,
+            start_new_session=True,
+            preexec_fn=die_with_parent(os.getpid()),
+        )
+
+    @property
+    def has_died(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it died at once, twice in a row."""
+        recent = [start for start in self.starts if start > time.monotonic() - 2 * TOO_SOON]
+        return len(recent) > 1
+
+    def clear_away(self) -> None:
+        """Nothing of a dead role may stay: what it left would hold its port, or its rows."""
+        if self.process is not None:
+            _kill_group(self.process.pid)
 
 
 class Tree:
-    """Child processes that live and end together."""
+    """Roles that live and end together."""
 
-    def __init__(self, commands: list[list[str]]) -> None:
-        self.commands = commands
-        self.children: list[subprocess.Popen[bytes]] = []
+    def __init__(self, roles: list[Role]) -> None:
+        self.roles = roles
         self.is_stopping = False
 
     def run(self) -> str:
-        """Returns when all have ended: the name of the one that ended by itself, "" for none."""
+        """Returns when all have ended: the name of the one that could not be kept, or ""."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        self.children = [_start(command) for command in self.commands]
-        while not self.is_stopping and all(child.poll() is None for child in self.children):
+        for role in self.roles:
+            role.start()
+        hopeless = ""
+        while not self.is_stopping and not hopeless:
             time.sleep(LOOK_EVERY)
-        died = next((child for child in self.children if child.poll() is not None), None)
-        by_itself = "" if self.is_stopping or died is None else str(died.args[-1])  # type: ignore[index]
+            hopeless = self._revive()
         self._end()
-        return by_itself
+        return hopeless
+
+    def _revive(self) -> str:
+        for role in self.roles:
+            if self.is_stopping or not role.has_died:
+                continue
+            role.clear_away()
+            if role.is_hopeless:
+                return role.name
+            logger.error("The %s role has died; it is started again", role.name)
+            time.sleep(PAUSE)
+            role.start()
+        return ""
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.is_stopping = True
 
     def _end(self) -> None:
-        for child in self.children:
-            child.terminate()
+        running = [role.process for role in self.roles if role.process is not None]
+        for process in running:
+            process.terminate()
         stop_at = time.monotonic() + STOPS_WITHIN
-        for child in self.children:
+        for process in running:
             try:
-                child.wait(max(0.1, stop_at - time.monotonic()))
+                process.wait(max(0.1, stop_at - time.monotonic()))
             except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+                _kill_group(process.pid)
+                process.wait()
 
 
-def _start(command: list[str]) -> subprocess.Popen[bytes]:
-    """In a session of its own, since Ctrl-C in a terminal must reach the parent alone."""
-    return subprocess.Popen(  # noqa: S603
-        [sys.executable, *command],
-        cwd=settings.BASE_DIR,
-        start_new_session=True,
-        preexec_fn=die_with_parent(os.getpid()),
-    )
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
 
 
 def _database() -> str:

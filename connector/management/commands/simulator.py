@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from connector.management.address import port_number
 from connector.simulator.server import serve
 
 
@@ -15,7 +16,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8900, help="default %(default)s")
+        parser.add_argument("--port", type=port_number, default=8900, help="default %(default)s")
 
     def handle(self, *args: Any, **options: Any) -> None:
         port = options["port"]

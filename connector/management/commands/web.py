@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from connector.management.address import Address, address
+
 
 class Command(BaseCommand):
     help = (
@@ -16,15 +18,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--bind", default="127.0.0.1:8000", metavar="HOST:PORT", help="default %(default)s"
+            "--bind",
+            type=address,
+            default=Address("127.0.0.1", 8000),
+            metavar="HOST:PORT",
+            help="default %(default)s",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        options["bind"].ensure_free()
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, *gunicorn(options["bind"])])  # noqa: S606
 
 
-def gunicorn(bind: str) -> list[str]:
+def gunicorn(bind: Address) -> list[str]:
     """The arguments after `python` that serve the portal at this address."""
     return [
         "-m",
