@@ -7,6 +7,7 @@ most one worker renews a token, and no two spend the same call.
 import hashlib
 import math
 import re
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -141,10 +142,13 @@ def fingerprint(tenant: Tenant) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def keep(tenant: Tenant, exchange: Exchange, now: datetime) -> tuple[str, ServiceError | None]:
+def keep(
+    tenant: Tenant, exchange: Exchange, attempt_id: uuid.UUID, now: datetime
+) -> tuple[str, ServiceError | None]:
     """A token was asked for: returns it, or what went wrong. Everybody uses it from now on; after
     a failure nobody asks again before the time for renewing is over."""
     access = _locked(tenant)
+    access.token_attempt = attempt_id
     token, error = "", None
     try:
         token, lifetime = genesys.read_token(exchange)
@@ -166,6 +170,11 @@ def _keep_token(
     early = min(LONGEST_EARLY, timedelta(seconds=lifetime * 0.1))
     access.renew_at = access.token_expires_at - early
     access.renewing_until = None
+
+
+def last_token_attempt(tenant: Tenant) -> uuid.UUID | None:
+    """The attempt that asked for a token last, one of those that its call served."""
+    return GenesysAccess.objects.values_list("token_attempt", flat=True).get(tenant=tenant)
 
 
 def drop_token(tenant: Tenant, token: str) -> None:

@@ -298,7 +298,8 @@ def without_name(
     if policy.without_name == WithoutName.SEND:
         return None
     waited = (now - (offer.answered_at or now)).total_seconds()
-    pause = max(min(max(waited / 2, 1.0), 60.0), (error and error.retry_after) or 0)
+    least = REFUSED_PAUSE if isinstance(error, ServiceRefused) else 1.0
+    pause = max(min(max(waited / 2, least), 60.0), (error and error.retry_after) or 0)
     due_at = now + timedelta(seconds=pause)
     return Verdict(State.DELIVERING, due_at=_until_deadline(offer, due_at), learnt=learnt)
 

@@ -16,7 +16,7 @@ from connector.clients import genesys
 from connector.clients.base import Call, Exchange, send
 from connector.decide import AgentStatus, Sighting, View
 from connector.domain import Kind, Reason, State
-from connector.errors import SecretUnreadable, ServiceError, ServiceRefused
+from connector.errors import CredentialsRefused, SecretUnreadable, ServiceError, ServiceRefused
 from connector.models import AgentConnection, Attempt
 
 
@@ -48,6 +48,8 @@ def open_look(batch: Batch, rows: Sequence[AgentConnection]) -> Look | None:
     try:
         entry = access.take(batch.tenant, calls=1, now=batch.clock())
     except ServiceError as exc:
+        if isinstance(exc, CredentialsRefused):
+            record.share_token_call(rows, access.last_token_attempt(batch.tenant))
         blind(batch, rows, exc)
         return None
     except SecretUnreadable as exc:
@@ -102,8 +104,9 @@ def look(batch: Batch, step: Look | None) -> None:
 def _record_token(batch: Batch, step: Look, exchange: Exchange) -> Look | None:
     with transaction.atomic():
         rows = batch.refresh(step.ids)
-        token, error = access.keep(batch.tenant, exchange, batch.clock())
-        record.close_token(step.attempts.values(), exchange, error)
+        attempts = list(step.attempts.values())
+        token, error = access.keep(batch.tenant, exchange, attempts[0].pk, batch.clock())
+        record.close_token(attempts, exchange, error)
         if error:
             blind(batch, rows, error)
         following = _open_status(batch, rows, token) if token and rows else None
@@ -195,7 +198,7 @@ def _close_checks(
     }
     closed = record.close_checks(step.attempts, rows, exchange, answers)
     for row in rows:
-        row.check_attempt = closed[row.pk].pk if row.state == State.CHECKING else None
+        row.check_attempt = closed[row.pk].pk if needs_look(row) else None
         batch.touch(row, "check_attempt")
 
 

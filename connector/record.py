@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import F
 
 from connector.clients.base import KEPT_BYTES, Call, Exchange
-from connector.domain import Kind, Outcome
+from connector.domain import Kind, Outcome, new_id
 from connector.errors import AddressNotAllowed, ServiceError, ServiceUnavailable
 from connector.models import AgentConnection, Attempt
 
@@ -94,6 +94,23 @@ def close_token(
     if exchange.is_success:
         ids = [attempt.pk for attempt in attempts]
         Attempt.objects.filter(pk__in=ids).update(response_body="(holds the token)")
+
+
+def share_token_call(rows: Sequence[AgentConnection], attempt_id: uuid.UUID | None) -> None:
+    """What Genesys refused for one connection was refused for all of the tenant that wait for a
+    token, so its attempt stands under each of them, once."""
+    attempt = Attempt.objects.filter(pk=attempt_id).first() if attempt_id else None
+    if attempt is None:
+        return
+    served = Attempt.objects.filter(call_id=attempt.call_id, connection__in=rows)
+    have_it = set(served.values_list("connection_id", flat=True))
+    Attempt.objects.bulk_create([_copy_for(row, attempt) for row in rows if row.pk not in have_it])
+
+
+def _copy_for(row: AgentConnection, attempt: Attempt) -> Attempt:
+    fields = [field.attname for field in Attempt._meta.concrete_fields]
+    columns = {name: getattr(attempt, name) for name in fields}
+    return Attempt(**columns | {"id": new_id(), "connection_id": row.pk, "trigger": row.trigger})
 
 
 def _exchange_columns(exchange: Exchange) -> dict[str, Any]:

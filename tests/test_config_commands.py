@@ -242,3 +242,9 @@ def test_the_help_has_examples_one_a_line(manage, command):
 
     assert "\nexamples:\n  " in ended.stdout
     assert f"\n  ./run {command}" in ended.stdout
+
+
+@pytest.mark.django_db
+def test_an_export_that_ends_before_it_begins_is_said_to_do_so():
+    with pytest.raises(CommandError, match="--since 2026-12-01 is not before --until 2026-11-01"):
+        run("exportaudit", "--since", "2026-12-01", "--until", "2026-11-01")

@@ -129,6 +129,8 @@ class Exchange:
             return
         if self.status in AGAIN or not 200 <= (self.status or 0) < 500:
             raise ServiceUnavailable(self.answered, retry_after=self.retry_after)
+        if 300 <= (self.status or 0) < 400:
+            raise ServiceRefused(f"{self.answered}, a redirect, which is never followed")
         raise ServiceRefused(self.answered)
 
 

@@ -395,6 +395,7 @@ class GenesysAccess(models.Model):
     token = SecretField(blank=True, default=Secret)
     fingerprint = models.CharField(max_length=64, blank=True)
     token_expires_at = models.DateTimeField(null=True)
+    token_attempt = models.UUIDField(null=True)
     renew_at = models.DateTimeField(null=True)
     renewing_until = models.DateTimeField(null=True)
     allowed_per_minute = models.PositiveIntegerField(default=300)

@@ -128,9 +128,15 @@ def test_these_are_told_again(status):
         read_delivery(answered(status))
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 403, 404, 410, 413, 418, 422])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 413, 418, 422])
 def test_these_are_final(status):
     with pytest.raises(ServiceRefused, match=f"^lynn.example.com answered {status}$"):
+        read_delivery(answered(status))
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_final_and_said_to_be_one(status):
+    with pytest.raises(ServiceRefused, match=f"answered {status}, a redirect, which is never"):
         read_delivery(answered(status, Location="https://elsewhere.example"))
 
 

@@ -1,5 +1,6 @@
 """A tenant's way into Genesys: one token for all, and never more calls than Genesys allows."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -21,7 +22,7 @@ def exchange(clock: Clock, status: int, body: bytes = b"{}", **headers: str) -> 
 def fetch(tenant: Tenant, clock: Clock, lifetime: int = 3600, token: str = "a-token") -> None:
     body = f'{{"access_token": "{token}", "expires_in": {lifetime}}}'.encode()
     access.take(tenant, 1, clock.now)
-    access.keep(tenant, exchange(clock, 200, body), clock.now)
+    access.keep(tenant, exchange(clock, 200, body), uuid.uuid4(), clock.now)
 
 
 def test_the_first_worker_renews_and_the_others_wait(tenant: Tenant, clock: Clock) -> None:
@@ -77,7 +78,7 @@ def test_the_token_is_stored_encrypted(tenant: Tenant, clock: Clock) -> None:
 
 def test_refused_credentials_are_not_tried_again_at_once(tenant: Tenant, clock: Clock) -> None:
     access.take(tenant, 1, clock.now)
-    _, error = access.keep(tenant, exchange(clock, 400), clock.now)
+    _, error = access.keep(tenant, exchange(clock, 400), uuid.uuid4(), clock.now)
     assert isinstance(error, CredentialsRefused)
 
     with pytest.raises(CredentialsRefused):

@@ -243,6 +243,31 @@ def test_refused_credentials_are_tried_until_the_deadline(desk: Desk, genesys: G
     assert "region" in GenesysAccess.objects.get().trouble_detail
 
 
+def test_the_refused_token_call_stands_under_every_connection_that_waited_for_it(
+    desk: Desk, genesys: Genesys
+) -> None:
+    genesys.token_answers = [WRONG_CLIENT] * 50
+    _, first = desk.ring()
+    desk.look()
+    _, second = desk.ring(AUTO_QUEUE)
+    desk.work()
+
+    refused = {row.attempts.get(kind="token").call_id for row in (first, second)}
+    assert 1 == len(refused)
+    assert ["token"] == genesys.calls
+
+
+def test_waiting_for_a_name_costs_few_rows(desk: Desk, genesys: Genesys) -> None:
+    genesys.gives_names, genesys.user_answers = False, [NOT_PERMITTED] * 100
+    offer, row = desk.ring(AUTO_QUEUE)
+    genesys.agent_is(offer, "interact")
+    while ended(row)[0] == "delivering":
+        desk.look()
+
+    assert 1 == row.attempts.filter(kind="status").count()
+    assert row.attempts.count() <= 25
+
+
 def test_trouble_that_passes_leaves_no_trace_on_the_tenant(
     desk: Desk, genesys: Genesys, lynn: Lynn
 ) -> None:

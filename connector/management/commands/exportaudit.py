@@ -52,10 +52,14 @@ def _chosen(slug: str | None, since: str | None, until: str | None) -> QuerySet[
     chosen = AgentConnection.objects.all()
     if slug is not None:
         chosen = chosen.filter(tenant=_tenant(slug))
-    if since is not None:
-        chosen = chosen.filter(received_at__gte=_moment("--since", since))
-    if until is not None:
-        chosen = chosen.filter(received_at__lt=_moment("--until", until))
+    begins = _moment("--since", since) if since is not None else None
+    ends = _moment("--until", until) if until is not None else None
+    if begins and ends and begins >= ends:
+        raise CommandError(f"--since {since} is not before --until {until}.")
+    if begins:
+        chosen = chosen.filter(received_at__gte=begins)
+    if ends:
+        chosen = chosen.filter(received_at__lt=ends)
     return chosen
 
 
