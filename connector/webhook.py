@@ -23,7 +23,7 @@ from rest_framework.views import APIView
 from connector import directory, events, rates, receive
 from connector.errors import InvalidEvent
 from connector.models import Tenant, WebhookToken
-from connector.models.tenant import digest_of
+from connector.models.token import digest_of
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from django.db.models.signals import pre_save
 from connector import config
 from connector.errors import ConfigurationError
 from connector.models import Queue, Secret, Tenant, WebhookToken
-from connector.models.tenant import digest_of
+from connector.models.token import digest_of
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from connector.decide import aligned
 from connector.domain import Evidence, Mode, QueuePolicy, Reason, State
 from connector.events import parse
 from connector.models import AgentConnection, Event, EventOutcome, WebhookToken
-from connector.models.tenant import digest_of
+from connector.models.token import digest_of
 from connector.receive import receive
 from tests.conftest import AUTO_QUEUE, MANUAL_QUEUE
 

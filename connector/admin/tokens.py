@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from connector.admin.base import PortalAdmin
 from connector.models import Tenant, WebhookToken
-from connector.models.tenant import MAX_LIVE_TOKENS
+from connector.models.token import MAX_LIVE_TOKENS
 
 
 def webhook_address(tenant: Tenant) -> str:

@@ -11,7 +11,7 @@ from connector.config.document import Source
 from connector.config.read import Wanted, read
 from connector.errors import ConfigurationError
 from connector.models import Queue, Tenant, WebhookToken
-from connector.models.tenant import digest_of
+from connector.models.token import digest_of
 
 
 def plan(source: Source, now: datetime) -> list[str]:

@@ -11,7 +11,7 @@ from connector.config.export import queue_as_written, settings_as_written
 from connector.config.read import Wanted
 from connector.errors import SecretUnreadable
 from connector.models import Queue, Secret, Tenant, WebhookToken
-from connector.models.tenant import digest_of
+from connector.models.token import digest_of
 
 
 @dataclass

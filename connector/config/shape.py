@@ -10,7 +10,8 @@ from rest_framework.exceptions import ValidationError
 
 from connector.config import fields
 from connector.models import Queue, Tenant
-from connector.models.tenant import MAX_LIVE_TOKENS, MIN_TOKEN_LENGTH, validate_slug
+from connector.models.tenant import validate_slug
+from connector.models.token import MAX_LIVE_TOKENS, MIN_TOKEN_LENGTH
 
 
 class Strict(serializers.Serializer[Any]):

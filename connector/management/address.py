@@ -28,6 +28,17 @@ class Address:
                 ) from None
 
 
+def add_bind(parser: argparse.ArgumentParser) -> None:
+    """The option that says where to listen; gives an Address."""
+    parser.add_argument(
+        "--bind",
+        type=address,
+        default=Address("127.0.0.1", 8000),
+        metavar="HOST:PORT",
+        help="default %(default)s",
+    )
+
+
 def address(text: str) -> Address:
     """HOST:PORT, for argparse."""
     host, colon, port = text.rpartition(":")

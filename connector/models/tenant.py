@@ -1,11 +1,9 @@
-"""Who we work for: tenants, their queues and webhook tokens, what we know of their Genesys."""
+"""Who we work for: tenants and their queues."""
 
 import hashlib
 import json
 import re
-import secrets
 import zoneinfo
-from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -40,9 +38,6 @@ REGIONS = (
     ("apse1.pure.cloud", "Asia Pacific (Singapore) · apse1.pure.cloud"),
     ("mypurecloud.com.au", "Asia Pacific (Sydney) · mypurecloud.com.au"),
 )
-
-MAX_LIVE_TOKENS = 2
-MIN_TOKEN_LENGTH = 24
 
 validate_slug = RegexValidator(
     r"\A[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z",
@@ -311,124 +306,3 @@ class Queue(models.Model):
 
     def clean(self) -> None:
         self.genesys_id = self.genesys_id.strip().lower()
-
-
-def digest_of(token: str) -> str:
-    """Tokens are long and random, so a plain digest is as good as a slow one."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-class WebhookToken(models.Model):
-    """What a sender shows to post for a tenant. Only its digest is kept.
-
-    `slot` is 1 or 2 while the token may be used and null once it was ended, so that the database
-    itself lets at most two be live.
-    """
-
-    tenant = models.ForeignKey(
-        Tenant, on_delete=models.CASCADE, related_name="tokens", db_index=False
-    )
-    digest = models.CharField(max_length=64)
-    last4 = models.CharField(_("ends in"), max_length=4)
-    slot = models.PositiveSmallIntegerField(null=True, blank=True)
-    created_at = models.DateTimeField(_("made"), auto_now_add=True)
-    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
-    ends_at = models.DateTimeField(_("ends"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("webhook token")
-        verbose_name_plural = _("webhook tokens")
-        ordering = ["-created_at"]
-        constraints = [
-            models.UniqueConstraint(fields=["tenant", "slot"], name="two_live_tokens_per_tenant"),
-            models.CheckConstraint(
-                condition=Q(slot__isnull=True) | Q(slot__in=[1, 2]), name="token_slot_is_1_or_2"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"…{self.last4}"
-
-    @classmethod
-    def make(cls, tenant: Tenant, now: datetime, plain: str = "") -> tuple["WebhookToken", str]:
-        """Make a live token; returns it with its plain text, which is not kept anywhere.
-
-        Raises ValidationError where two are live already, or `plain` is too short.
-        """
-        plain = plain or secrets.token_urlsafe(32)
-        if len(plain) < MIN_TOKEN_LENGTH:
-            raise ValidationError(
-                _("A webhook token needs at least %(count)d characters."),
-                params={"count": MIN_TOKEN_LENGTH},
-            )
-        cls.end_overdue(tenant, now)
-        taken = set(tenant.tokens.filter(slot__isnull=False).values_list("slot", flat=True))
-        free = [slot for slot in (1, 2) if slot not in taken]
-        if not free:
-            raise ValidationError(_("Two tokens are live already; end one of them first."))
-        token = cls.objects.create(
-            tenant=tenant, digest=digest_of(plain), last4=plain[-4:], slot=free[0]
-        )
-        return token, plain
-
-    @classmethod
-    def end_overdue(cls, tenant: Tenant, now: datetime) -> None:
-        tenant.tokens.filter(slot__isnull=False, ends_at__lte=now).update(slot=None)
-
-    def end(self, now: datetime) -> None:
-        """Stop accepting it; ending it again changes nothing."""
-        if self.slot is not None:
-            self.slot, self.ends_at = None, now
-            self.save(update_fields=["slot", "ends_at"])
-
-
-class GenesysAccess(models.Model):
-    """What all processes share about one tenant's Genesys: token, call budget, trouble.
-
-    One row a tenant, made when first needed. The token belongs to the credentials whose
-    `fingerprint` stands beside it. Budget: `calls_left` at `refilled_at`, growing by a share of
-    `allowed_per_minute`; no call at all before `blocked_until` (Genesys API: Retry-After).
-    `ringing` agents were waited for at `counted_at`, which says how often each can be looked at.
-    """
-
-    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="genesys")
-    token = SecretField(blank=True, default=Secret)
-    fingerprint = models.CharField(max_length=64, blank=True)
-    token_expires_at = models.DateTimeField(null=True)
-    token_attempt = models.UUIDField(null=True)
-    renew_at = models.DateTimeField(null=True)
-    renewing_until = models.DateTimeField(null=True)
-    allowed_per_minute = models.PositiveIntegerField(default=300)
-    calls_left = models.FloatField(default=0)
-    refilled_at = models.DateTimeField(null=True)
-    blocked_until = models.DateTimeField(null=True)
-    ringing = models.PositiveIntegerField(default=0)
-    counted_at = models.DateTimeField(null=True)
-    names_missing_since = models.DateTimeField(_("names missing since"), null=True)
-    trouble = models.CharField(_("trouble"), max_length=40, blank=True)
-    trouble_detail = models.TextField(_("what Genesys said"), blank=True)
-    trouble_since = models.DateTimeField(_("since"), null=True)
-
-    class Meta:
-        verbose_name = _("Genesys access")
-        verbose_name_plural = _("Genesys access")
-
-    def __str__(self) -> str:
-        return f"Genesys of {self.tenant}"
-
-
-class AgentName(models.Model):
-    """An agent's name as Genesys last gave it; good for an hour."""
-
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, db_index=False)
-    user_id = models.CharField(max_length=100)
-    name = models.CharField(max_length=255)
-    learnt_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["tenant", "user_id"], name="one_name_per_agent")
-        ]
-
-    def __str__(self) -> str:
-        return self.name

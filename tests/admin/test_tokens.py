@@ -5,7 +5,7 @@ import re
 import pytest
 
 from connector.models import WebhookToken
-from connector.models.tenant import digest_of
+from connector.models.token import digest_of
 from tests.admin.conftest import START
 
 

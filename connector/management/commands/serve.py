@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from connector.management.address import Address, address
+from connector.management.address import Address, add_bind
 from connector.management.commands.web import gunicorn
 from connector.processes import die_with_parent
 
@@ -35,13 +35,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--bind",
-            type=address,
-            default=Address("127.0.0.1", 8000),
-            metavar="HOST:PORT",
-            help="default %(default)s",
-        )
+        add_bind(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         bind: Address = options["bind"]

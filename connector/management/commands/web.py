@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from connector.management.address import Address, address
+from connector.management.address import Address, add_bind
 
 
 class Command(BaseCommand):
@@ -17,13 +17,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--bind",
-            type=address,
-            default=Address("127.0.0.1", 8000),
-            metavar="HOST:PORT",
-            help="default %(default)s",
-        )
+        add_bind(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         options["bind"].ensure_free()
