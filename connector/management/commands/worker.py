@@ -28,7 +28,6 @@ SILENT_AFTER = timedelta(seconds=12)  # even a batch in which all hangs beats ev
 STARTS_WITHIN = timedelta(seconds=15)
 STOPS_WITHIN = 12.0  # seconds; whatever is not done then comes due again elsewhere
 PAUSE_AFTER_DEATH = 1.0  # seconds
-BEHIND_WEB = 5  # niceness: on a busy machine, senders are answered first
 
 
 class Command(BaseCommand):
@@ -110,7 +109,6 @@ class Supervisor:
 
 def _run_cluster(parent: int) -> None:
     os.setsid()  # Ctrl-C in a terminal must reach the supervisor alone
-    os.nice(BEHIND_WEB)
     die_with_parent(parent)()
     cluster = Cluster()
     cluster.start()
