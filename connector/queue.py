@@ -23,7 +23,7 @@ from connector.heartbeat import own_name
 
 logger = logging.getLogger(__name__)
 
-POLL = 0.05  # seconds between two looks
+POLL = 0.1  # seconds between two looks
 BEAT_EVERY = 3.0  # seconds
 ORDINARY_EVERY = 1.0  # seconds
 ORDINARY_PAUSE = 10.0  # seconds, while Redis is away
