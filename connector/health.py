@@ -13,6 +13,7 @@ from connector.heartbeat import SILENT_AFTER
 from connector.models import AgentConnection, Heartbeat
 
 OVERDUE_AFTER = timedelta(seconds=30)
+_are_migrations_applied = False
 
 
 @require_safe
@@ -44,9 +45,14 @@ def _database() -> str:
 
 
 def _migrations() -> str:
-    executor = MigrationExecutor(connection)
-    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return f"{len(waiting)} to be applied: run ./run migrate" if waiting else "ok"
+    global _are_migrations_applied
+    if not _are_migrations_applied:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if waiting:
+            return f"{len(waiting)} to be applied: run ./run migrate"
+        _are_migrations_applied = True  # and stay so, whereas building their graph takes a while
+    return "ok"
 
 
 def _worker() -> str:

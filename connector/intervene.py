@@ -42,6 +42,7 @@ def _move(
         verdict = verdict_on(row)
         if verdict.state.is_open and row.is_leased(now):
             return row  # a worker is at it this moment, which is as soon as can be
+        row.retaken = row.retaken or row.lease is not None
         row.lease = None
-        row.save(update_fields=row.move_to(verdict, now) | {"lease"})
+        row.save(update_fields=row.move_to(verdict, now) | {"lease", "retaken"})
         return row

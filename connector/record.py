@@ -4,10 +4,12 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from connector.clients.base import KEPT_BYTES, Call, Exchange
 from connector.domain import Kind, Outcome, new_id
@@ -15,6 +17,8 @@ from connector.errors import AddressNotAllowed, ServiceError, ServiceUnavailable
 from connector.models import AgentConnection, Attempt
 
 NOT_THERE = "not there"
+MOVED_ON = "the connection had moved on before this answer came"
+ABANDONED_AFTER = timedelta(minutes=1)  # longer than any call, and the writing down of it
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,20 @@ def close_checks(
     _count_again(again, exchange)
     Attempt.objects.filter(pk__in=changed).update(reopened_at=None)
     Attempt.objects.bulk_create(fresh)
+    _close_unheld([attempts[pk] for pk in attempts if pk not in closed], exchange)
     return closed
+
+
+def _close_unheld(attempts: Sequence[Attempt], exchange: Exchange) -> None:
+    """The calls were made, although their connections were ended or taken away meanwhile."""
+    if not attempts:
+        return
+    mine = Attempt.objects.filter(pk__in=[attempt.pk for attempt in attempts])
+    columns = {**_exchange_columns(exchange), "outcome": Outcome.OK, "detail": MOVED_ON}
+    mine.filter(outcome=Outcome.OPEN).update(**columns)
+    mine.filter(reopened_at__isnull=False).update(
+        count=F("count") + 1, last_at=exchange.started_at, reopened_at=None
+    )
 
 
 def _close_first(attempt: Attempt, answer: Answer, exchange: Exchange) -> None:
@@ -212,9 +229,27 @@ def mark_interrupted(rows: Iterable[AgentConnection], now: datetime) -> None:
     """Attempts that a dead worker left open. A check that was to be folded gets a row of its own,
     since what was asked before it stays true."""
     ids = [row.pk for row in rows if row.retaken]
-    if not ids:
-        return
-    left = Attempt.objects.filter(connection_id__in=ids)
+    if ids:
+        _interrupt(Attempt.objects.filter(connection_id__in=ids), now)
+
+
+def interrupt_abandoned(now: datetime) -> int:
+    """The same for attempts of connections that no worker will take up again, since they were
+    ended or reopened while a worker that died was at them. Returns how many there were."""
+    under_way = Q(outcome=Outcome.OPEN) | Q(reopened_at__isnull=False)  # as the index has it
+    since = Coalesce("reopened_at", "started_at")
+    left = Attempt.objects.filter(under_way, connection__lease=None)
+    ids = list(
+        left.alias(since=since)
+        .filter(since__lt=now - ABANDONED_AFTER)
+        .values_list("pk", flat=True)[:500]
+    )
+    with transaction.atomic():
+        _interrupt(Attempt.objects.filter(pk__in=ids), now)
+    return len(ids)
+
+
+def _interrupt(left: QuerySet[Attempt], now: datetime) -> None:
     left.filter(outcome=Outcome.OPEN).update(outcome=Outcome.INTERRUPTED, last_at=now)
     folded = list(left.filter(reopened_at__isnull=False))
     Attempt.objects.bulk_create([_interrupted_copy(attempt) for attempt in folded])

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from django.utils import timezone
 from connector.heartbeat import own_name
 from connector.management.address import Address, address, port_number
 from connector.management.commands.serve import Role, Tree
-from connector.management.commands.web import gunicorn
+from connector.management.commands.web import Server
 from connector.management.commands.worker import Supervisor
 from connector.models import Heartbeat
 
@@ -69,13 +70,17 @@ def test_serve_says_so_before_it_touches_the_database() -> None:
 def test_web_is_served_where_and_as_the_settings_say(settings: Any) -> None:
     settings.WEB_PROCESSES, settings.WEB_THREADS = 3, 5
 
-    command = gunicorn(Address("::1", 8123))
+    served = Server(Address("::1", 8123)).cfg
 
-    assert {"--bind=[::1]:8123", "--workers=3", "--threads=5"} <= set(command)
+    assert (["[::1]:8123"], 3, 5) == (served.bind, served.workers, served.threads)
 
 
-SLEEPS = ["-c", "import time; time.sleep(60)"]
-DIES = ["-c", "pass"]
+def sleeps() -> None:
+    time.sleep(60)
+
+
+def dies() -> None:
+    return
 
 
 @pytest.fixture
@@ -106,7 +111,7 @@ def when(is_true: Any, then: Any) -> threading.Thread:
 
 
 def test_a_tree_ends_with_all_its_roles_when_it_is_told_to(tree: list[Role]) -> None:
-    tree += [Role("web", SLEEPS), Role("worker", SLEEPS)]
+    tree += [Role("web", sleeps), Role("worker", sleeps)]
     watch = when(lambda: tree[1].process, lambda: os.kill(os.getpid(), signal.SIGTERM))
 
     assert "" == Tree(tree).run()
@@ -116,7 +121,7 @@ def test_a_tree_ends_with_all_its_roles_when_it_is_told_to(tree: list[Role]) -> 
 
 
 def test_a_role_that_dies_once_is_started_again(tree: list[Role]) -> None:
-    tree += [Role("web", SLEEPS), Role("worker", SLEEPS)]
+    tree += [Role("web", sleeps), Role("worker", sleeps)]
 
     def kill_then_stop() -> None:
         first = tree[0].process
@@ -133,7 +138,7 @@ def test_a_role_that_dies_once_is_started_again(tree: list[Role]) -> None:
 
 
 def test_a_role_that_cannot_live_ends_the_tree(tree: list[Role]) -> None:
-    tree += [Role("web", DIES), Role("worker", SLEEPS)]
+    tree += [Role("web", dies), Role("worker", sleeps)]
 
     assert "web" == Tree(tree).run()
 

@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 
+from connector import health
 from connector.models import AgentConnection, Heartbeat, Tenant
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +48,17 @@ def test_all_is_well(client: Client) -> None:
     assert 200 == answer.status_code
     parts = {"database": "ok", "migrations": "ok", "worker": "ok", "overdue": "ok"}
     assert {"status": "ready", **parts} == answer.json()
+
+
+def test_migrations_are_looked_at_until_all_are_applied(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_are_migrations_applied", False)
+    MigrationRecorder(connection).record_unapplied("connector", "0001_initial")
+
+    assert client.get("/readyz").json()["migrations"].endswith("to be applied: run ./run migrate")
+    MigrationRecorder(connection).record_applied("connector", "0001_initial")
+    assert "ok" == client.get("/readyz").json()["migrations"]
 
 
 def test_no_worker_has_ever_been_seen(client: Client) -> None:

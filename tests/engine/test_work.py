@@ -8,7 +8,7 @@ import requests
 from cryptography.fernet import Fernet
 from django.db import OperationalError, connection
 
-from connector import intervene, work
+from connector import intervene, record, work
 from connector.claim import claim
 from connector.models import AgentConnection, AgentName, Attempt, GenesysAccess, Tenant
 from tests.engine.conftest import (
@@ -587,6 +587,75 @@ def test_what_a_person_cancelled_during_a_check_stays_cancelled(
 
     assert ("cancelled", "cancelled_by_person") == ended(row)
     assert [] == lynn.calls
+    assert ("ok", record.MOVED_ON) == row.attempts.values_list("outcome", "detail").get(
+        kind="status"
+    )
+
+
+def test_a_check_of_a_connection_that_was_cancelled_meanwhile_counts_as_a_call(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "alert")
+    desk.look()
+    genesys.during_status.append(lambda: intervene.cancel(row.pk, desk.clock.now))
+
+    desk.look()
+
+    check = row.attempts.get(kind="status")
+    assert ("ok", "alert", 2, None) == (
+        check.outcome,
+        check.detail,
+        check.count,
+        check.reopened_at,
+    )
+
+
+def test_the_attempt_of_a_dead_worker_is_interrupted_when_its_connection_is_cancelled(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    row = died_during_the_check(desk, genesys)
+    intervene.cancel(row.pk, desk.clock.now)
+
+    assert 0 == record.interrupt_abandoned(desk.clock.forward(30))
+    assert 1 == record.interrupt_abandoned(desk.clock.forward(31))
+
+    assert "interrupted" == row.attempts.get(kind="status").outcome
+
+
+def test_the_attempt_of_a_dead_worker_is_interrupted_when_a_person_has_it_checked_again(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    row = died_during_the_check(desk, genesys)
+    intervene.check_again(row.pk, desk.clock.forward(16))
+
+    desk.work(1)
+
+    assert ["interrupted", "ok"] == [each.outcome for each in row.attempts.filter(kind="status")]
+
+
+def test_an_attempt_that_is_under_way_is_not_abandoned(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    row = died_during_the_check(desk, genesys)
+
+    assert 0 == record.interrupt_abandoned(desk.clock.forward(61))
+    assert "open" == row.attempts.get(kind="status").outcome
+
+
+def died_during_the_check(desk: Desk, genesys: Genesys) -> AgentConnection:
+    """A connection whose worker was killed while Genesys thought; it still holds the lease."""
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "alert")
+
+    def power_cut() -> None:
+        raise SystemExit
+
+    genesys.during_status.append(power_cut)
+    with pytest.raises(SystemExit):
+        desk.look()
+    genesys.during_status.clear()
+    return row
 
 
 def test_an_older_offer_ends_when_another_agent_answers(

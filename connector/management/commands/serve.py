@@ -1,12 +1,12 @@
 """`./run serve`: the whole portal in one process tree, on whatever DATABASE_URL says."""
 
+import importlib
 import logging
-import os
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Any
 
@@ -15,8 +15,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from connector.management.address import Address, add_bind
-from connector.management.commands.web import gunicorn
-from connector.processes import die_with_parent
+from connector.management.commands.web import Server
+from connector.management.commands.worker import Supervisor
+from connector.processes import fork, kill_group
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,8 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         self.stdout.write(f"Portal at http://{bind}/  (database: {_database()})")
         self.stdout.flush()
-        roles = [Role("web", gunicorn(bind)), Role("worker", ["manage.py", "worker"])]
+        _load_all()
+        roles = [Role("web", Server(bind).run), Role("worker", _work)]
         failed = Tree(roles).run()
         if failed:
             raise CommandError(f"{failed} cannot be kept running, so everything was stopped.")
@@ -54,23 +56,17 @@ class Role:
     """A child process that is started again when it dies."""
 
     name: str
-    command: list[str]
+    run: Callable[[], None]
     starts: list[float] = field(default_factory=list)
-    process: subprocess.Popen[bytes] | None = None
+    process: BaseProcess | None = None
 
     def start(self) -> None:
-        """In a session of its own, since Ctrl-C in a terminal must reach the parent alone."""
         self.starts.append(time.monotonic())
-        self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, *self.command],
-            cwd=settings.BASE_DIR,
-            start_new_session=True,
-            preexec_fn=die_with_parent(os.getpid()),
-        )
+        self.process = fork(self.run, f"portal-{self.name}")
 
     @property
     def has_died(self) -> bool:
-        return self.process is None or self.process.poll() is not None
+        return self.process is None or not self.process.is_alive()
 
     @property
     def is_hopeless(self) -> bool:
@@ -81,7 +77,7 @@ class Role:
     def clear_away(self) -> None:
         """Nothing of a dead role may stay: what it left would hold its port, or its rows."""
         if self.process is not None:
-            _kill_group(self.process.pid)
+            kill_group(self.process)
 
 
 class Tree:
@@ -125,18 +121,18 @@ class Tree:
             process.terminate()
         stop_at = time.monotonic() + STOPS_WITHIN
         for process in running:
-            try:
-                process.wait(max(0.1, stop_at - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                _kill_group(process.pid)
-                process.wait()
+            process.join(max(0.1, stop_at - time.monotonic()))
+            kill_group(process)
 
 
-def _kill_group(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+def _work() -> None:
+    Supervisor().run()
+
+
+def _load_all() -> None:
+    """Whatever web and worker would load later, each for itself, is loaded here once for both."""
+    for module in ("portal.wsgi", settings.ROOT_URLCONF, "connector.tasks", "connector.queue"):
+        importlib.import_module(module)
 
 
 def _database() -> str:

@@ -1,11 +1,11 @@
 """`./run web`: the webhook and the admin, served by gunicorn."""
 
-import os
-import sys
 from typing import Any
 
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
 from django.core.management.base import BaseCommand, CommandParser
+from gunicorn.app.base import BaseApplication
 
 from connector.management.address import Address, add_bind
 
@@ -21,23 +21,33 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         options["bind"].ensure_free()
-        sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, *gunicorn(options["bind"])])  # noqa: S606
+        self.stdout.flush()
+        Server(options["bind"]).run()
 
 
-def gunicorn(bind: Address) -> list[str]:
-    """The arguments after `python` that serve the portal at this address."""
-    return [
-        "-m",
-        "gunicorn",
-        "portal.wsgi",
-        f"--bind={bind}",
-        "--worker-class=gthread",
-        f"--workers={settings.WEB_PROCESSES}",
-        f"--threads={settings.WEB_THREADS}",
-        "--keep-alive=75",
-        "--timeout=60",
-        "--graceful-timeout=10",
-        "--log-level=warning",
-        "--no-control-socket",
-    ]
+class Server(BaseApplication):  # type: ignore[misc]
+    """The portal in gunicorn, at this address."""
+
+    def __init__(self, bind: Address) -> None:
+        self.bind = bind
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in {
+            "bind": str(self.bind),
+            "worker_class": "gthread",
+            "workers": settings.WEB_PROCESSES,
+            "threads": settings.WEB_THREADS,
+            "keepalive": 75,
+            "timeout": 60,
+            "graceful_timeout": 10,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "preload_app": True,  # loaded once, shared by all processes
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> WSGIHandler:
+        from portal.wsgi import application
+
+        return application

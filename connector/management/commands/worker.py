@@ -1,13 +1,11 @@
 """`./run worker`: a django-q2 cluster, watched here and replaced when it stands still."""
 
-import contextlib
 import logging
 import os
 import signal
 import time
 import uuid
 from datetime import timedelta
-from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Any
@@ -19,7 +17,7 @@ from django_q.cluster import Cluster
 
 from connector.heartbeat import own_name
 from connector.models import Heartbeat
-from connector.processes import die_with_parent
+from connector.processes import fork, kill_group
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +67,8 @@ class Supervisor:
 
     def _start(self) -> None:
         os.environ["PORTAL_CLUSTER"] = uuid.uuid4().hex[:8]
-        connections.close_all()
         self.started_at = timezone.now()
-        self.cluster = get_context("fork").Process(target=_run_cluster, args=(os.getpid(),))
-        self.cluster.start()
+        self.cluster = fork(_run_cluster, "portal-cluster")
         logger.info("Worker %s started", own_name())
 
     def _is_silent(self) -> bool:
@@ -100,16 +96,12 @@ class Supervisor:
 
     def _kill(self) -> None:
         """The cluster leads a process group of its own, so nothing of it is left behind."""
-        if self.cluster and self.cluster.pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.cluster.pid, signal.SIGKILL)
-            self.cluster.join()
+        if self.cluster:
+            kill_group(self.cluster)
         self.cluster = None
 
 
-def _run_cluster(parent: int) -> None:
-    os.setsid()  # Ctrl-C in a terminal must reach the supervisor alone
-    die_with_parent(parent)()
+def _run_cluster() -> None:
     cluster = Cluster()
     cluster.start()
     cluster.sentinel.join()
