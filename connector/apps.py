@@ -1,5 +1,7 @@
 """The app; after `migrate` it makes what belongs to a usable database."""
 
+import importlib
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.management import call_command
@@ -14,6 +16,7 @@ class ConnectorConfig(AppConfig):
     verbose_name = _("Agent connections")
 
     def ready(self) -> None:
+        importlib.import_module("connector.clock")  # it watches new connections
         post_migrate.connect(_make_cache_table, sender=self)
         post_migrate.connect(make_groups, sender=self)
 

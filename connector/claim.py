@@ -3,9 +3,9 @@
 import uuid
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import BooleanField, Count, ExpressionWrapper, Min, Q
 
 from connector.batch import LEASE
@@ -14,6 +14,7 @@ from connector.domain import State
 from connector.models import AgentConnection
 from connector.threads import SIDE_BY_SIDE
 
+_NEXT_DUE = "SELECT MIN(due_at) FROM connector_agentconnection WHERE due_at IS NOT NULL"
 MOST_ROWS = 500  # of 50 agents, in one batch of checks
 
 
@@ -21,6 +22,16 @@ MOST_ROWS = 500  # of 50 agents, in one batch of checks
 class Claim:
     lease: uuid.UUID
     ids: list[uuid.UUID]
+
+
+def next_due() -> datetime | None:
+    """When the next open connection comes due, or did; one look at an index."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT_DUE)
+        (due_at,) = cursor.fetchone()
+    if isinstance(due_at, str):  # SQLite
+        return datetime.fromisoformat(due_at).replace(tzinfo=UTC)
+    return due_at
 
 
 def claim(now: datetime, *, most: int, workers: int = 2) -> list[Claim]:

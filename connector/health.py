@@ -6,9 +6,9 @@ from datetime import timedelta
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from connector import clock
 from connector.heartbeat import SILENT_AFTER
 from connector.models import AgentConnection, Heartbeat
 
@@ -59,7 +59,7 @@ def _worker() -> str:
     newest = Heartbeat.objects.order_by("-seen_at").values_list("seen_at", flat=True).first()
     if newest is None:
         return "none has been seen: start ./run worker"
-    silent = timezone.now() - newest
+    silent = clock.now() - newest
     if silent > SILENT_AFTER:
         return f"none has been seen for {silent.total_seconds():.0f} s: look at ./run worker"
     return "ok"
@@ -68,7 +68,7 @@ def _worker() -> str:
 def _overdue() -> str:
     oldest = AgentConnection.objects.filter(due_at__isnull=False).order_by("due_at")
     due_at = oldest.values_list("due_at", flat=True).first()
-    late = timezone.now() - due_at if due_at else timedelta(0)
+    late = clock.now() - due_at if due_at else timedelta(0)
     return "ok" if late <= OVERDUE_AFTER else f"oldest work is {late.total_seconds():.0f} s late"
 
 

@@ -7,23 +7,26 @@ come due again when their lease ends. Ordinary tasks are served from its own que
 import logging
 import time
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
-from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.brokers.redis_broker import Redis
 from django_q.signing import SignedPackage
 from redis.exceptions import RedisError
 
-from connector import heartbeat
-from connector.claim import claim
+from connector import clock, heartbeat, wake
+from connector.claim import claim, next_due
 from connector.heartbeat import own_name
 
 logger = logging.getLogger(__name__)
 
-POLL = 0.1  # seconds between two looks
+POLL = 0.1  # seconds between two looks, where nothing says that something is due
+POLL_BUSY = 0.02  # the same while there is work and the database cannot call us
+BUSY_FOR = 2.0  # seconds after the last work
+GATHER = 0.003  # seconds that each connection taken holds the next look up, POLL at most
 BEAT_EVERY = 3.0  # seconds
 ORDINARY_EVERY = 1.0  # seconds
 ORDINARY_PAUSE = 10.0  # seconds, while Redis is away
@@ -40,18 +43,16 @@ class TableIsQueue:
     _last_ordinary = 0.0
     _is_failing = False
     _is_more_due = False
+    _gather = 0.0
+    _last_work = -BUSY_FOR
+    _next_due: datetime | None = None
     _workers = settings.WORKER_PROCESSES
 
     def dequeue(self) -> Packed | None:
         """Tasks to run now, if there are any. Never raises for a database that is away: the
-        pusher would be gone for 10 s.
-
-        Looks only so often, unless more was due than it took: what comes in meanwhile shares
-        its batch, which costs a fraction of many small ones.
-        """
-        if not self._is_more_due:
-            time.sleep(POLL)
+        pusher would be gone for 10 s."""
         try:
+            self._wait()
             # Batches come last: once they are claimed, nothing may go wrong here any more.
             tasks = self._beat() + self._ordinary() + self._batches()
         except (DatabaseError, InterfaceError) as exc:
@@ -60,13 +61,37 @@ class TableIsQueue:
         self._is_failing = False
         return tasks
 
+    def _wait(self) -> None:
+        """Until something may be due: the earliest row is, or the web calls, or POLL is over.
+
+        The more was taken, the longer what comes in meanwhile is gathered for the next batch,
+        which costs a fraction of many small ones.
+        """
+        if self._is_more_due:
+            return
+        time.sleep(self._gather)
+        is_busy = time.monotonic() - self._last_work < BUSY_FOR
+        rest = POLL_BUSY if is_busy and not wake.CAN_CALL else POLL
+        if self._next_due:
+            rest = min(rest, (self._next_due - clock.now()).total_seconds())
+        if rest > 0 and not self._gather >= rest:
+            wake.wait(rest)
+
     def ping(self) -> bool:
         """A cluster starts whether or not its queue can be reached now."""
         return True
 
     def _batches(self) -> Packed:
-        claims = claim(timezone.now(), most=BATCHES, workers=self._workers)
+        now = clock.now()
+        self._next_due = next_due()
+        if self._next_due is None or self._next_due > now:
+            self._is_more_due, self._gather = False, 0.0
+            return []
+        claims = claim(now, most=BATCHES, workers=self._workers)
+        taken = sum(len(each.ids) for each in claims)
         self._is_more_due = len(claims) == BATCHES
+        self._gather = min(POLL, GATHER * taken) if taken else POLL_BUSY  # others' turn is due
+        self._last_work = time.monotonic()
         return [
             _task("connector.tasks.work", str(each.lease), [str(pk) for pk in each.ids])
             for each in claims
@@ -76,7 +101,7 @@ class TableIsQueue:
         if time.monotonic() - self._last_beat < BEAT_EVERY:
             return []
         self._last_beat = time.monotonic()
-        self._workers = settings.WORKER_PROCESSES * max(1, heartbeat.alive(timezone.now()))
+        self._workers = settings.WORKER_PROCESSES * max(1, heartbeat.alive(clock.now()))
         return [_task("connector.tasks.beat", own_name())]
 
     def _ordinary(self) -> Packed:
@@ -115,6 +140,6 @@ def _task(func: str, *args: Any) -> tuple[None, str]:
         "func": func,
         "args": args,
         "kwargs": {},
-        "started": timezone.now(),
+        "started": clock.now(),
     }
     return None, SignedPackage.dumps(task)

@@ -2,9 +2,7 @@
 
 import uuid
 
-from django.utils import timezone
-
-from connector import heartbeat
+from connector import clock, heartbeat
 from connector import work as story
 
 
@@ -15,4 +13,4 @@ def work(lease: str, ids: list[str]) -> None:
 
 def beat(name: str) -> None:
     """A sign of life that only a working cluster can give: it went through its task queue."""
-    heartbeat.beat(timezone.now(), name)
+    heartbeat.beat(clock.now(), name)

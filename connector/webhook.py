@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views import defaults
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
@@ -20,7 +19,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from connector import directory, events, rates, receive
+from connector import clock, directory, events, rates, receive, wake
+from connector.domain import State
 from connector.errors import InvalidEvent
 from connector.models import Tenant, WebhookToken
 from connector.models.token import digest_of
@@ -105,7 +105,7 @@ class EventsView(APIView):
         },
     )
     def post(self, request: Request, slug: str) -> Response:
-        now = timezone.now()
+        now = clock.now()
         body = _read(request)
         tenant = authenticate(request, slug, now)
         _accept(request, body, tenant, now)
@@ -115,6 +115,8 @@ class EventsView(APIView):
             receive.record_refusal(tenant, "invalid_event", str(exc), _readable(body), now)
             raise _invalid(exc) from None
         receipt = receive.receive(tenant, event, _readable(body), now)
+        if receipt.state == State.DELIVERING:
+            wake.call()
         return Response(vars(receipt), status.HTTP_202_ACCEPTED)
 
     def perform_content_negotiation(

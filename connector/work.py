@@ -9,9 +9,8 @@ import uuid
 from collections.abc import Sequence
 
 from django.db import DatabaseError, transaction
-from django.utils import timezone
 
-from connector import look, names, record, tell
+from connector import clock, look, names, record, tell
 from connector.batch import Batch, Clock, locked_rows
 from connector.decide import Verdict
 from connector.domain import OPEN, Reason, State
@@ -21,7 +20,7 @@ from connector.models import AgentConnection
 logger = logging.getLogger(__name__)
 
 
-def work(lease: uuid.UUID, ids: Sequence[uuid.UUID], clock: Clock = timezone.now) -> None:
+def work(lease: uuid.UUID, ids: Sequence[uuid.UUID], clock: Clock = clock.now) -> None:
     """Advance the rows that this lease still holds.
 
     A database that goes away passes through: the lease ends and the rows come due again. Any

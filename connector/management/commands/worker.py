@@ -12,9 +12,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, InterfaceError, connections
-from django.utils import timezone
 from django_q.cluster import Cluster
 
+from connector import clock
 from connector.heartbeat import own_name
 from connector.models import Heartbeat
 from connector.processes import fork, kill_group
@@ -45,7 +45,7 @@ class Supervisor:
     def __init__(self) -> None:
         self.is_stopping = False
         self.cluster: BaseProcess | None = None
-        self.started_at = timezone.now()
+        self.started_at = clock.now()
 
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,12 +67,12 @@ class Supervisor:
 
     def _start(self) -> None:
         os.environ["PORTAL_CLUSTER"] = uuid.uuid4().hex[:8]
-        self.started_at = timezone.now()
+        self.started_at = clock.now()
         self.cluster = fork(_run_cluster, "portal-cluster")
         logger.info("Worker %s started", own_name())
 
     def _is_silent(self) -> bool:
-        now = timezone.now()
+        now = clock.now()
         if now < self.started_at + STARTS_WITHIN:
             return False
         try:

@@ -1,0 +1,43 @@
+"""The time that all machines of the portal agree on.
+
+Leases and deadlines are set on one machine and judged on another, so a machine whose own clock is
+wrong would take work from others or give up too soon. On PostgreSQL the database's clock counts.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
+from django.utils import timezone
+
+logger = logging.getLogger(__name__)
+
+TOLERATED = timedelta(seconds=1)  # machines that keep their time differ by less
+_ahead = timedelta(0)  # of us is the database
+
+
+def now() -> datetime:
+    """Aware UTC: our own time, or the database's where they differ by more than a second."""
+    return timezone.now() + _ahead
+
+
+@receiver(connection_created)
+def compare(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """Ask a database server that we have just connected to what time it is."""
+    global _ahead
+    if connection.vendor != "postgresql":
+        return
+    asked = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (theirs,) = cursor.fetchone()
+    ahead = theirs - (asked + (timezone.now() - asked) / 2)
+    before, _ahead = _ahead, ahead if abs(ahead) > TOLERATED else timedelta(0)
+    if abs(_ahead - before) > TOLERATED:
+        logger.warning(
+            "This machine's clock differs from the database's by %.0f s; the database's is used",
+            abs(ahead.total_seconds()),
+        )
