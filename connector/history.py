@@ -47,11 +47,13 @@ class History:
 def of(tenant: Tenant, event: UserStart | AcdEnd | UserEnd) -> History:
     """Inside a transaction. Until it ends other events of this conversation and session wait, so
     that a user.end and its user.start see each other."""
-    _one_at_a_time(tenant, event)
     key = offers.session_key(event.session_id)
     keys: list[str | int] = [event.conversation_id, tenant.pk, key, tenant.pk, event.session_id]
+    before, locks = _one_at_a_time(tenant, event)
     with database.cursor() as cursor:
-        cursor.execute(_ANYTHING, [tenant.pk, *keys])
+        cursor.execute(before + _ANYTHING, [*locks, tenant.pk, *keys])
+        if before:
+            cursor.nextset()
         has_rows, has_early_end = cursor.fetchone()
     return History(_rows(tenant, event, key) if has_rows else [], bool(has_early_end))
 
@@ -75,13 +77,16 @@ def early_ends(tenant: Tenant, session_id: str) -> list[EarlyEnd]:
     ]
 
 
-def _one_at_a_time(tenant: Tenant, event: UserStart | AcdEnd | UserEnd) -> None:
-    """On SQLite every writing transaction is alone anyway."""
-    if database.vendor == "postgresql":
-        names = {f"c:{event.conversation_id}", f"s:{event.session_id or event.conversation_id}"}
-        keys = sorted(_lock_key(tenant, name) for name in names)
-        with database.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(key) FROM unnest(%s) AS key", [keys])
+def _one_at_a_time(
+    tenant: Tenant, event: UserStart | AcdEnd | UserEnd
+) -> tuple[str, list[list[int]]]:
+    """The statement that makes others wait, to be sent before the one that looks, on the same way
+    to the database. On SQLite every writing transaction is alone anyway."""
+    if database.vendor != "postgresql":
+        return "", []
+    names = {f"c:{event.conversation_id}", f"s:{event.session_id or event.conversation_id}"}
+    keys = sorted(_lock_key(tenant, name) for name in names)
+    return "SELECT pg_advisory_xact_lock(key) FROM unnest(%s) AS key;", [keys]
 
 
 def _lock_key(tenant: Tenant, name: str) -> int:

@@ -1,5 +1,6 @@
 """The broker: what is due becomes tasks; a database that is away is waited for."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,14 +17,15 @@ from connector.queue import OrmBroker
 @pytest.fixture
 def broker(db: None, monkeypatch: pytest.MonkeyPatch) -> OrmBroker:
     monkeypatch.setattr("connector.queue.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("connector.queue.wake.wait", lambda seconds: None)
     return OrmBroker("portal")
 
 
-def due_row() -> AgentConnection:
+def due_row(tenant: Tenant | None = None, key: str = "s:1") -> AgentConnection:
     now = timezone.now()
     return AgentConnection.objects.create(
-        tenant=Tenant.objects.create(slug="a", name="A"),
-        offer_key="s:1",
+        tenant=tenant or Tenant.objects.create(slug="a", name="A"),
+        offer_key=key,
         conversation_id="c",
         user_id="u",
         answer_mode="auto",
@@ -75,6 +77,69 @@ def test_nothing_is_handed_out_twice(broker: OrmBroker) -> None:
     next_tasks(broker)
 
     assert [] == next_tasks(broker)
+
+
+class Waits:
+    """Notes how long the broker would wait, on a clock that stands still."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, can_call: bool) -> None:
+        self.seconds: list[float] = []
+        monkeypatch.setattr("connector.queue.time.sleep", self.note)
+        monkeypatch.setattr("connector.queue.wake.wait", self.note)
+        monkeypatch.setattr("connector.queue.wake.CAN_CALL", can_call)
+
+    def note(self, seconds: float) -> None:
+        self.seconds.append(round(seconds, 3))
+
+    def of(self, broker: OrmBroker) -> float:
+        self.seconds.clear()
+        broker.dequeue()
+        return sum(self.seconds)
+
+
+@pytest.mark.parametrize(("can_call", "busy"), [(True, 0.1), (False, 0.02)])
+def test_polling_is_fast_only_while_there_is_work_and_nobody_can_call(
+    broker: OrmBroker, monkeypatch: pytest.MonkeyPatch, can_call: bool, busy: float
+) -> None:
+    waits = Waits(monkeypatch, can_call=can_call)
+    assert 0.1 == waits.of(broker)
+
+    row = due_row()
+    waits.of(broker)
+    row.delete()
+
+    waits.of(broker)
+    assert busy == waits.of(broker)
+
+
+def test_the_more_was_taken_the_longer_the_next_are_gathered(
+    broker: OrmBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = Waits(monkeypatch, can_call=True)
+    tenant = due_row().tenant
+    for number in range(9):
+        due_row(tenant, f"s:{number + 2}")
+
+    broker.dequeue()
+
+    assert 0.03 == pytest.approx(waits.seconds and broker._gather)
+    assert waits.of(broker) >= 0.03
+
+
+def test_what_comes_due_soon_is_not_slept_over(
+    broker: OrmBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = Waits(monkeypatch, can_call=True)
+    row = due_row()
+    AgentConnection.objects.update(due_at=row.received_at + timedelta(seconds=10))
+    broker.dequeue()
+    assert row.received_at + timedelta(seconds=10) == broker._next_due
+
+    monkeypatch.setattr(
+        "connector.queue.clock.now", lambda: row.received_at + timedelta(seconds=9.96)
+    )
+
+    assert 0.04 == waits.of(broker)
 
 
 def test_ordinary_tasks_are_served_too(broker: OrmBroker) -> None:
