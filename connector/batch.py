@@ -2,10 +2,9 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import F, QuerySet
 
@@ -14,6 +13,7 @@ from connector.clients.base import Call
 from connector.decide import Policy, Verdict
 from connector.domain import State
 from connector.models import AgentConnection, Attempt, Tenant
+from connector.models.bulk import update_each
 
 LEASE = timedelta(seconds=15)
 
@@ -79,22 +79,31 @@ class Batch:
         self._touched[row.pk].update(names)
 
     def save(self, rows: Sequence[AgentConnection], **increments: int) -> None:
-        """Write what was touched, rows with the same changes in one statement; hold those that
+        """Write what was touched, rows with the same columns in one go; hold those that
         were not let go of for another lease. `increments` are added in the database."""
         hold_until = self.clock() + LEASE
         heartbeat.beat(self.clock())
-        groups: dict[tuple[tuple[str, Any], ...], list[uuid.UUID]] = defaultdict(list)
+        groups: dict[tuple[str, ...], list[AgentConnection]] = defaultdict(list)
         for row in rows:
             if row.lease is not None:
                 row.due_at = hold_until
                 self.touch(row, "due_at")
-            names = sorted(self._touched.pop(row.pk, ()))
-            groups[tuple((name, getattr(row, name)) for name in names)].append(row.pk)
+            groups[tuple(sorted(self._touched.pop(row.pk, ())))].append(row)
+        for names, group in groups.items():
+            if names or increments:
+                self._write(group, names, increments)
+
+    def _write(
+        self, rows: Sequence[AgentConnection], names: Sequence[str], increments: Mapping[str, int]
+    ) -> None:
+        changes = [(row.pk, {name: getattr(row, name) for name in names}) for row in rows]
+        first = changes[0][1]
+        if any(values != first for _, values in changes):
+            update_each(AgentConnection, changes, fence={"lease": self.lease}, added=increments)
+            return
         added = {name: F(name) + count for name, count in increments.items()}
-        for changes, ids in groups.items():
-            if changes or added:
-                held = AgentConnection.objects.filter(pk__in=ids, lease=self.lease)
-                held.update(**dict(changes), **added)
+        held = AgentConnection.objects.filter(pk__in=[row.pk for row in rows], lease=self.lease)
+        held.update(**first, **added)
 
 
 def locked_rows(lease: uuid.UUID, ids: Iterable[uuid.UUID]) -> QuerySet[AgentConnection]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
@@ -15,6 +15,7 @@ from connector.clients.base import KEPT_BYTES, Call, Exchange
 from connector.domain import Kind, Outcome, new_id
 from connector.errors import AddressNotAllowed, ServiceError, ServiceUnavailable
 from connector.models import AgentConnection, Attempt
+from connector.models.bulk import update_each
 
 NOT_THERE = "not there"
 MOVED_ON = "the connection had moved on before this answer came"
@@ -98,23 +99,9 @@ def close_each(
     ends: Iterable[tuple[Attempt, Exchange, ServiceError | None]],
 ) -> None:
     """Each attempt gets its own end, all in one go."""
-    _update_each([(attempt.pk, _end_columns(exchange, error)) for attempt, exchange, error in ends])
-
-
-def _update_each(changes: Sequence[tuple[uuid.UUID, Mapping[str, Any]]]) -> None:
-    """Write the same columns of several attempts. The statement is written out once, since
-    composing it for each costs more than running it."""
-    known = {field.name: field for field in Attempt._meta.concrete_fields}
-    key, fields = known["id"], [known[name] for name in changes[0][1]]
-    assignments = ", ".join(f"{field.column} = %s" for field in fields)
-    statement = f"UPDATE {Attempt._meta.db_table} SET {assignments} WHERE {key.column} = %s"  # noqa: S608
-    rows = [
-        [field.get_db_prep_save(values[field.name], connection) for field in fields]
-        + [key.get_db_prep_save(pk, connection)]
-        for pk, values in changes
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, rows)
+    update_each(
+        Attempt, [(attempt.pk, _end_columns(exchange, error)) for attempt, exchange, error in ends]
+    )
 
 
 def close_token(
@@ -185,11 +172,13 @@ def close_checks(
     One that says the same as the one before is counted there, so that waiting costs no rows.
     """
     closed: dict[uuid.UUID, Attempt] = {}
-    again, changed, fresh = [], [], []
+    first, again, changed, fresh = [], [], [], []
     for row in rows:
         attempt, answer = attempts[row.pk], answers[row.pk]
         if attempt.outcome == Outcome.OPEN:
-            _close_first(attempt, answer, exchange)
+            columns = _answer_columns(answer, exchange)
+            _set_columns(attempt, columns)
+            first.append((attempt.pk, columns))
         elif _says_the_same(attempt, answer, exchange):
             again.append(attempt.pk)
         else:
@@ -198,6 +187,7 @@ def close_checks(
             _set_columns(attempt, _answer_columns(answer, exchange))
             fresh.append(attempt)
         closed[row.pk] = attempt
+    update_each(Attempt, first)
     _count_again(again, exchange)
     Attempt.objects.filter(pk__in=changed).update(reopened_at=None)
     Attempt.objects.bulk_create(fresh)
@@ -215,12 +205,6 @@ def _close_unheld(attempts: Sequence[Attempt], exchange: Exchange) -> None:
     mine.filter(reopened_at__isnull=False).update(
         count=F("count") + 1, last_at=exchange.started_at, reopened_at=None
     )
-
-
-def _close_first(attempt: Attempt, answer: Answer, exchange: Exchange) -> None:
-    columns = _answer_columns(answer, exchange)
-    _set_columns(attempt, columns)
-    Attempt.objects.filter(pk=attempt.pk).update(**columns)
 
 
 def _count_again(ids: Sequence[uuid.UUID], exchange: Exchange) -> None:
