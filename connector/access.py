@@ -6,14 +6,16 @@ most one worker renews a token, and no two spend the same call.
 
 import hashlib
 import math
+import random
 import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connector import trouble
 from connector.clients import genesys
 from connector.clients.base import Exchange
-from connector.domain import Reason, State
+from connector.domain import Reason, State, TroubleKind
 from connector.errors import (
     AddressNotAllowed,
     CredentialsRefused,
@@ -29,6 +31,8 @@ RENEWING = timedelta(seconds=10)  # for so long one worker has the renewal to it
 WAIT_FOR_RENEWAL = 0.5  # seconds
 LONGEST_EARLY = timedelta(minutes=10)
 COUNTED_FOR = timedelta(seconds=1)
+BULK_AGAIN_AFTER = timedelta(hours=1)
+ODD_ONE_ASKED_WITHIN = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -74,9 +78,13 @@ def _count_ringing(access: GenesysAccess, tenant: Tenant, now: datetime) -> None
 def _pace(access: GenesysAccess, tenant: Tenant) -> float:
     """Seconds between two looks at one agent: what the tenant wants, or as many times that as the
     budget needs for all who are ringing. A multiple, so that all meet on the tenant's grid."""
-    calls = math.ceil(access.ringing / genesys.MAX_AGENTS)
-    needed = calls * 60 / (access.allowed_per_minute * SHARE)
+    needed = _calls_a_round(access) * 60 / (access.allowed_per_minute * SHARE)
     return tenant.check_every * max(1, math.ceil(needed / tenant.check_every))
+
+
+def _calls_a_round(access: GenesysAccess) -> int:
+    """How many calls it takes to look at every ringing agent once."""
+    return math.ceil(access.ringing / (1 if access.one_by_one_since else genesys.MAX_AGENTS))
 
 
 def spend(tenant: Tenant, calls: int, now: datetime) -> None:
@@ -132,7 +140,10 @@ def _spend(access: GenesysAccess, calls: int, now: datetime) -> None:
     left = most if passed is None else min(most, access.calls_left + max(passed, 0) * per_second)
     if left < min(calls, most):
         wait = (min(calls, most) - left) / per_second
-        raise ServiceUnavailable("Genesys' call limit is used up", retry_after=wait)
+        turns = _calls_a_round(access) * random.random()  # noqa: S311  (all who wait come in turn)
+        raise ServiceUnavailable(
+            "Genesys' call limit is used up", retry_after=wait + turns / per_second
+        )
     access.calls_left, access.refilled_at = left - calls, now
 
 
@@ -142,23 +153,28 @@ def fingerprint(tenant: Tenant) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def keep(
-    tenant: Tenant, exchange: Exchange, attempt_id: uuid.UUID, now: datetime
-) -> tuple[str, ServiceError | None]:
-    """A token was asked for: returns it, or what went wrong. Everybody uses it from now on; after
-    a failure nobody asks again before the time for renewing is over."""
+def token_error(exchange: Exchange) -> ServiceError | None:
+    """What is wrong with the answer to a question for a token."""
+    try:
+        genesys.read_token(exchange)
+    except ServiceError as exc:
+        return exc
+    return None
+
+
+def keep(tenant: Tenant, exchange: Exchange, attempt_id: uuid.UUID, now: datetime) -> str:
+    """A token was asked for: returns it, "" where there was none. Everybody uses it from now on;
+    after a failure nobody asks again before the time for renewing is over."""
     access = _locked(tenant)
     access.token_attempt = attempt_id
-    token, error = "", None
-    try:
+    token, error = "", token_error(exchange)
+    if error is None:
         token, lifetime = genesys.read_token(exchange)
         _keep_token(access, tenant, token, lifetime, now)
-    except ServiceError as exc:
-        error = exc
     _note_limits(access, exchange, now)
     _note_trouble(access, error, now)
     access.save()
-    return token, error
+    return token
 
 
 def _keep_token(
@@ -185,18 +201,38 @@ def drop_token(tenant: Tenant, token: str) -> None:
         access.save(update_fields=["token_expires_at"])
 
 
+def asks_one_by_one(tenant: Tenant, now: datetime) -> bool:
+    """Whether Genesys has refused of late to answer for several agents at once."""
+    return GenesysAccess.objects.filter(tenant=tenant, bulk_refused_until__gt=now).exists()
+
+
+def note_bulk_refused(tenant: Tenant, exchange: Exchange, now: datetime) -> None:
+    """Agents are asked for one by one for an hour. If that is refused too, what is missing is the
+    permission for both, and note() takes this back. A question that Genesys calls malformed (400)
+    has an odd agent in it, who will be found in a moment."""
+    access = _locked(tenant)
+    is_odd = exchange.status == 400
+    access.bulk_refused_until = now + (ODD_ONE_ASKED_WITHIN if is_odd else BULK_AGAIN_AFTER)
+    _note_limits(access, exchange, now)
+    access.save(update_fields=["bulk_refused_until", "allowed_per_minute", "blocked_until"])
+
+
 def note(
     tenant: Tenant,
     exchange: Exchange,
     error: ServiceError | None,
     names_given: bool | None,
     now: datetime,
+    *,
+    is_bulk: bool = False,
 ) -> None:
     """Learn from the answer to a status check; writes only what is news."""
     access = GenesysAccess.objects.get(tenant=tenant)
     before = _learnt(access)
     _note_limits(access, exchange, now)
     _note_trouble(access, error, now)
+    _note_bulk(access, error, is_bulk, now)
+    _say_one_by_one(tenant, before["one_by_one_since"], access, now)
     if names_given is not None:
         missing_since = access.names_missing_since or now
         access.names_missing_since = None if names_given else missing_since
@@ -205,9 +241,39 @@ def note(
         access.save(update_fields=changed)
 
 
+def note_limits(tenant: Tenant, exchange: Exchange, now: datetime) -> None:
+    """Learn from the answer to a call that tells nothing about agents."""
+    access = _locked(tenant)
+    _note_limits(access, exchange, now)
+    access.save(update_fields=["allowed_per_minute", "blocked_until"])
+
+
+def _note_bulk(
+    access: GenesysAccess, error: ServiceError | None, is_bulk: bool, now: datetime
+) -> None:
+    until = access.bulk_refused_until
+    if until is None:
+        return
+    if is_bulk and error is None:
+        access.bulk_refused_until = access.one_by_one_since = None
+    elif not is_bulk and isinstance(error, PermissionMissing):
+        access.bulk_refused_until = None
+    elif not is_bulk and error is None and until > now + ODD_ONE_ASKED_WITHIN:
+        access.one_by_one_since = access.one_by_one_since or now
+
+
+def _say_one_by_one(tenant: Tenant, before: object, access: GenesysAccess, now: datetime) -> None:
+    if access.one_by_one_since and not before:
+        detail = "Genesys answers for one agent, but not for several at once"
+        trouble.begin(tenant, TroubleKind.BULK_QUERY_REFUSED, detail, now)
+    elif before and not access.one_by_one_since:
+        trouble.end(tenant, TroubleKind.BULK_QUERY_REFUSED, now)
+
+
 def _learnt(access: GenesysAccess) -> dict[str, object]:
     names = ("allowed_per_minute", "blocked_until", "trouble", "trouble_detail", "trouble_since")
-    return {name: getattr(access, name) for name in (*names, "names_missing_since")}
+    more = ("names_missing_since", "bulk_refused_until", "one_by_one_since")
+    return {name: getattr(access, name) for name in (*names, *more)}
 
 
 def _note_limits(access: GenesysAccess, exchange: Exchange, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """A batch of rows that one worker holds: reading them fresh, and writing them under the lease."""
 
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ from connector.models import AgentConnection, Attempt, Tenant
 from connector.models.bulk import update_each
 
 LEASE = timedelta(seconds=15)
+SEND_WITHIN = 5.0  # seconds after a write; the call's own 8 s and its writing down fit the lease
 
 Clock = Callable[[], datetime]
 
@@ -44,6 +46,7 @@ class Batch:
     policy: Policy
     posts: list[Post] = field(default_factory=list)
     answered: list[AgentConnection] = field(default_factory=list)
+    held_since: float = field(default_factory=time.monotonic)
     _touched: dict[uuid.UUID, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def refresh(self, ids: Iterable[uuid.UUID]) -> list[AgentConnection]:
@@ -81,7 +84,7 @@ class Batch:
     def save(self, rows: Sequence[AgentConnection], **increments: int) -> None:
         """Write what was touched, rows with the same columns in one go; hold those that
         were not let go of for another lease. `increments` are added in the database."""
-        hold_until = self.clock() + LEASE
+        self.held_since, hold_until = time.monotonic(), self.clock() + LEASE
         heartbeat.beat(self.clock())
         groups: dict[tuple[str, ...], list[AgentConnection]] = defaultdict(list)
         for row in rows:

@@ -4,6 +4,7 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 from django.db import connection, transaction
 from django.db.models import BooleanField, Count, ExpressionWrapper, Min, Q
@@ -31,7 +32,7 @@ def next_due() -> datetime | None:
         (due_at,) = cursor.fetchone()
     if isinstance(due_at, str):  # SQLite
         return datetime.fromisoformat(due_at).replace(tzinfo=UTC)
-    return due_at
+    return cast("datetime | None", due_at)
 
 
 def claim(now: datetime, *, most: int, workers: int = 2) -> list[Claim]:

@@ -8,6 +8,8 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
@@ -16,12 +18,17 @@ from django.utils import timezone
 logger = logging.getLogger(__name__)
 
 TOLERATED = timedelta(seconds=1)  # machines that keep their time differ by less
-_ahead = timedelta(0)  # of us is the database
+_ahead: timedelta | None = timedelta(0) if settings.IS_SQLITE else None  # of us is the database
 
 
 def now() -> datetime:
-    """Aware UTC: our own time, or the database's where they differ by more than a second."""
-    return timezone.now() + _ahead
+    """Aware UTC: our own time, or the database's where they differ by more than a second.
+
+    The first call of a process connects to the database; what that raises passes through.
+    """
+    if _ahead is None:
+        connections["default"].ensure_connection()
+    return timezone.now() + (_ahead or timedelta(0))
 
 
 @receiver(connection_created)
@@ -35,7 +42,7 @@ def compare(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
         cursor.execute("SELECT clock_timestamp()")
         (theirs,) = cursor.fetchone()
     ahead = theirs - (asked + (timezone.now() - asked) / 2)
-    before, _ahead = _ahead, ahead if abs(ahead) > TOLERATED else timedelta(0)
+    before, _ahead = _ahead or timedelta(0), ahead if abs(ahead) > TOLERATED else timedelta(0)
     if abs(_ahead - before) > TOLERATED:
         logger.warning(
             "This machine's clock differs from the database's by %.0f s; the database's is used",

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 
-from connector.domain import MOVES, Evidence, Reason, State, Trigger, WithoutName
+from connector.domain import MOVES, Evidence, Reason, State, Trigger, TroubleKind, WithoutName
 from connector.errors import AddressNotAllowed, NotPossible, ServiceError, ServiceRefused
 
 # Genesys analytics API, segmentType: what each means for "has this agent answered?".
@@ -50,7 +50,8 @@ class Offer(Protocol):
     """The facts about one agent connection that decisions rest on; times are aware UTC.
 
     `offered_at` is the event's time, or the time it was received if that was earlier (clocks
-    differ). `trouble` is the reason why the last look at Genesys failed, "" if it did not.
+    differ). `trouble` is the reason why the last look at Genesys failed, or that Lynn cannot be
+    reached; "" if nothing is wrong.
     """
 
     state: str
@@ -220,7 +221,7 @@ def _still_delivering(offer: Offer, now: datetime) -> Verdict | None:
 
 
 def _out_of_time(offer: Offer) -> Verdict:
-    if not offer.user_name and offer.trouble:
+    if not offer.user_name and offer.trouble not in ("", TroubleKind.LYNN_UNREACHABLE):
         refused = Reason.GENESYS_CREDENTIALS_REFUSED
         return Verdict(
             State.FAILED, refused if offer.trouble == refused else Reason.NAME_UNAVAILABLE
@@ -276,13 +277,16 @@ def _with_name(learnt: Mapping[str, Any], sighting: Sighting) -> dict[str, Any]:
 def on_blindness(
     offer: Offer, error: ServiceError, trouble: Reason, policy: Policy, now: datetime
 ) -> Verdict:
-    """After a look that failed. At `give_up_at` this is a failure of ours or of Genesys, and is
-    never called "not answered"."""
+    """After a look that failed: the next one is when Genesys, or our budget of calls, has said.
+    At `give_up_at` this is a failure of ours or of Genesys, and is never called "not answered"."""
     learnt = {"trouble": trouble, "trouble_detail": str(error)}
     if now >= offer.give_up_at or isinstance(error, AddressNotAllowed):
         return Verdict(State.FAILED, trouble, learnt=learnt)
-    pause = error.retry_after or (REFUSED_PAUSE if isinstance(error, ServiceRefused) else 0)
-    due_at = max(next_check(offer, policy, now), now + timedelta(seconds=pause))
+    if error.retry_after:
+        due_at = now + timedelta(seconds=error.retry_after)
+    else:
+        pause = REFUSED_PAUSE if isinstance(error, ServiceRefused) else 0
+        due_at = max(next_check(offer, policy, now), now + timedelta(seconds=pause))
     return Verdict(State.CHECKING, due_at=min(due_at, offer.give_up_at), learnt=learnt)
 
 
@@ -299,7 +303,7 @@ def without_name(
         return None
     waited = (now - (offer.answered_at or now)).total_seconds()
     least = REFUSED_PAUSE if isinstance(error, ServiceRefused) else 1.0
-    pause = max(min(max(waited / 2, least), 60.0), (error and error.retry_after) or 0)
+    pause = (error and error.retry_after) or min(max(waited / 2, least), 60.0)
     due_at = now + timedelta(seconds=pause)
     return Verdict(State.DELIVERING, due_at=_until_deadline(offer, due_at), learnt=learnt)
 
@@ -315,15 +319,27 @@ def after_delivery(
             Reason.DELIVERED,
             learnt={"delivered_at": now, "trouble": "", "trouble_detail": ""},
         )
-    learnt = {"trouble_detail": str(error)}
+    learnt = {"trouble": "", "trouble_detail": str(error)}
     if isinstance(error, AddressNotAllowed):
         return Verdict(State.FAILED, Reason.ADDRESS_NOT_ALLOWED, learnt=learnt)
     if isinstance(error, ServiceRefused):
         return Verdict(State.FAILED, Reason.LYNN_REFUSED, learnt=learnt)
-    delay = DELIVER_DELAYS[min(max(offer.tries, 1), len(DELIVER_DELAYS)) - 1]
-    pause = max(delay * (0.9 + 0.2 * jitter), error.retry_after or 0)
-    due_at = now + timedelta(seconds=pause)
+    due_at = now + timedelta(seconds=_pause(offer.tries, error, jitter))
     return Verdict(State.DELIVERING, due_at=_until_deadline(offer, due_at), learnt=learnt)
+
+
+def _pause(tries: int, error: ServiceError, jitter: float) -> float:
+    """Seconds until the next try. What Lynn asked for is never cut short, but those that it asked
+    together do not come back together."""
+    delay = DELIVER_DELAYS[min(max(tries, 1), len(DELIVER_DELAYS)) - 1]
+    return max(delay * (0.75 + 0.5 * jitter), (error.retry_after or 0) * (1 + 0.2 * jitter))
+
+
+def wait_for_lynn(offer: Offer, until: datetime, words: str) -> Verdict:
+    """Lynn does not answer at present: nothing is tried before `until`, or before Lynn answers.
+    At its deadline the offer comes due in any case."""
+    learnt = {"trouble": TroubleKind.LYNN_UNREACHABLE, "trouble_detail": words}
+    return Verdict(State.DELIVERING, due_at=_until_deadline(offer, until), learnt=learnt)
 
 
 def _until_deadline(offer: Offer, due_at: datetime) -> datetime:

@@ -99,6 +99,13 @@ MOVES: dict[State, tuple[State, ...]] = {
 }
 
 
+class TroubleKind(TextChoices):
+    """What outside the portal can keep a tenant's work from being done."""
+
+    LYNN_UNREACHABLE = "lynn_unreachable", _("Lynn cannot be reached")
+    BULK_QUERY_REFUSED = "bulk_query_refused", _("Genesys refuses the query for several agents")
+
+
 class Mode(TextChoices):
     LIVE = "live", _("Live: Lynn is told")
     SHADOW = "shadow", _("Shadow: verify for real, tell nobody")

@@ -5,11 +5,13 @@ PortalError
   ConfigurationError       a person's setting or file is wrong; the message says where
   NotPossible              a person asked for what a connection's state does not allow
   SecretUnreadable         a stored secret cannot be decrypted with the keys we have
+  ChainNotOurs             the end of an audit chain was signed with none of the keys we have
   ServiceError             Genesys or Lynn did not do what we asked
     ServiceUnavailable     worth asking again: network, time-out, 408, 425, 429, 5xx, unreadable
     ServiceRefused         not worth asking again as it is: other 3xx and 4xx
       CredentialsRefused   Genesys does not accept client id and secret (or the region is wrong)
       PermissionMissing    Genesys does not let this OAuth client see what we asked for
+    NotSent                this worker was too slow to send it before its claim could end
     AddressNotAllowed      the address is not public and not opened by PORTAL_ALLOWED_UPSTREAMS
 """
 
@@ -33,6 +35,10 @@ class ConfigurationError(PortalError):
 
 class SecretUnreadable(PortalError):
     """None of PORTAL_FIELD_KEYS decrypts a stored secret."""
+
+
+class ChainNotOurs(PortalError):
+    """None of PORTAL_FIELD_KEYS signed the end of an audit chain."""
 
 
 class ServiceError(PortalError):
@@ -61,6 +67,10 @@ class PermissionMissing(ServiceRefused):
 
 class AddressNotAllowed(ServiceError):
     """The guard refused to connect; nothing left this machine."""
+
+
+class NotSent(ServiceError):
+    """Nothing left this machine: by the time of the answer another worker might be at it."""
 
 
 class NotPossible(PortalError):

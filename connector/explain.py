@@ -11,8 +11,9 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from connector.circuit import PROBE_EVERY
 from connector.decide import OVER
-from connector.domain import Evidence, Outcome, Reason, State
+from connector.domain import Evidence, Outcome, Reason, State, TroubleKind
 from connector.models import AgentConnection, Attempt
 
 LONGEST_QUOTE = 300
@@ -129,6 +130,14 @@ class Case:
         return ngettext("%(count)d try", "%(count)d tries", count) % {"count": count}
 
     @property
+    def waits_for_lynn(self) -> bool:
+        return self.connection.trouble == TroubleKind.LYNN_UNREACHABLE
+
+    @property
+    def probe(self) -> str:
+        return _("%(number)s s") % {"number": _short(PROBE_EVERY.total_seconds())}
+
+    @property
     def media(self) -> str:
         return self.connection.media_type
 
@@ -193,6 +202,11 @@ def _would_deliver(case: Case) -> str:
 
 
 def _too_late(case: Case) -> str:
+    if case.waits_for_lynn:
+        return _(
+            "%(answer)s, but Lynn could not be reached within %(allowed)s of the answer%(said)s. "
+            "A person can still deliver it."
+        )
     if case.connection.tries:
         return _(
             "%(answer)s, but Lynn did not accept it within %(allowed)s of the answer: %(tries)s"
@@ -260,6 +274,11 @@ def _checking(case: Case) -> str:
 
 
 def _delivering(case: Case) -> str:
+    if case.waits_for_lynn:
+        return _(
+            "%(answer)s; Lynn cannot be reached at present%(said)s. It is tried every %(probe)s, "
+            "and this delivery follows as soon as Lynn answers, until %(allowed)s after the answer."
+        )
     if case.connection.trouble and not case.connection.user_name:
         return _(
             "%(answer)s; Lynn will be told as soon as Genesys gives the agent's name%(said)s, or "

@@ -2,6 +2,8 @@
 
 One status call for all agents of a batch; a token before it where there is none; a name look-up
 after it for agents who answered and whose name the status withheld.
+
+Locks are taken in one order everywhere: connections, their attempts, the tenant's access.
 """
 
 import uuid
@@ -23,7 +25,7 @@ from connector.models import AgentConnection, Attempt
 @dataclass(frozen=True)
 class Look:
     """A call that was opened for these rows and is about to be made: for the agents' status, or
-    for a token with which to ask."""
+    for a token with which to ask. `rest`: rows whose agents are asked after these, one by one."""
 
     ids: list[uuid.UUID]
     user_ids: list[str]
@@ -31,6 +33,7 @@ class Look:
     call: Call
     attempts: Mapping[uuid.UUID, Attempt]
     for_token: bool = False
+    rest: Sequence[uuid.UUID] = ()
 
 
 def needs_look(row: AgentConnection) -> bool:
@@ -80,33 +83,77 @@ def _open_token(batch: Batch, rows: Sequence[AgentConnection]) -> Look:
 
 
 def _open_status(batch: Batch, rows: Sequence[AgentConnection], token: str) -> Look:
+    """For all agents at once; for the first of them where Genesys refuses that."""
+    rest: list[uuid.UUID] = []
+    if len({row.user_id for row in rows}) > 1 and access.asks_one_by_one(
+        batch.tenant, batch.clock()
+    ):
+        first = rows[0].user_id
+        rest = [row.pk for row in rows if row.user_id != first]
+        rows = [row for row in rows if row.user_id == first]
     user_ids = sorted({row.user_id for row in rows})
     call = genesys.status_call(batch.tenant.genesys_api, token, user_ids)
     attempts = record.open_checks(rows, call, batch.clock())
-    return Look([row.pk for row in rows], user_ids, token, call, attempts)
+    return Look([row.pk for row in rows], user_ids, token, call, attempts, rest=rest)
 
 
-def look(batch: Batch, step: Look | None) -> None:
-    """Make the calls and record what follows; deliveries that become possible are opened."""
+def look(batch: Batch, step: Look) -> Look | None:
+    """Make the calls and record what follows; deliveries that become possible are opened. Returns
+    the next agent's look where they are asked one by one."""
     refused_before = False
-    while step is not None:
+    following: Look | None = step
+    while following is not None:
+        step = following
         exchange = send(step.call)
         if step.for_token:
-            step = _record_token(batch, step, exchange)
+            following = _record_token(batch, step, exchange)
         elif exchange.status == 401 and not refused_before:
             refused_before = True
-            step = _record_refused_token(batch, step, exchange)
+            following = _record_refused_token(batch, step, exchange)
+        elif _is_bulk_refused(step, exchange):
+            following = _record_refused_bulk(batch, step, exchange)
         else:
             _record_statuses(batch, step, exchange)
-            step = None
+            following = None
+    return _open_rest(batch, step)
+
+
+def _open_rest(batch: Batch, step: Look) -> Look | None:
+    if not step.rest:
+        return None
+    with transaction.atomic():
+        rows = batch.refresh(step.rest)
+        for row in rows:
+            batch.settle(row)
+        following = open_look(batch, [row for row in rows if needs_look(row)])
+        batch.save(rows)
+        return following
+
+
+def _is_bulk_refused(step: Look, exchange: Exchange) -> bool:
+    """Whether it is the question for several agents that Genesys does not want to answer."""
+    return len(step.user_ids) > 1 and exchange.status in (400, 403, 404, 405, 501)
+
+
+def _record_refused_bulk(batch: Batch, step: Look, exchange: Exchange) -> Look | None:
+    """Ask for each agent alone, at once: whether that is refused too will show."""
+    with transaction.atomic():
+        rows = batch.refresh(step.ids)
+        refused = ServiceRefused(f"{exchange.answered}: several agents cannot be asked for at once")
+        _close_checks(batch, step, rows, exchange, refused, {})
+        access.note_bulk_refused(batch.tenant, exchange, batch.clock())
+        following = open_look(batch, rows)
+        batch.save(rows)
+        return following
 
 
 def _record_token(batch: Batch, step: Look, exchange: Exchange) -> Look | None:
     with transaction.atomic():
         rows = batch.refresh(step.ids)
         attempts = list(step.attempts.values())
-        token, error = access.keep(batch.tenant, exchange, attempts[0].pk, batch.clock())
+        error = access.token_error(exchange)
         record.close_token(attempts, exchange, error)
+        token = access.keep(batch.tenant, exchange, attempts[0].pk, batch.clock())
         if error:
             blind(batch, rows, error)
         following = _open_status(batch, rows, token) if token and rows else None
@@ -118,9 +165,9 @@ def _record_refused_token(batch: Batch, step: Look, exchange: Exchange) -> Look 
     """Genesys API, 401 in mid-life: drop the token, fetch one, ask once more."""
     with transaction.atomic():
         rows = batch.refresh(step.ids)
-        access.drop_token(batch.tenant, step.token)
         refused = ServiceRefused(f"{exchange.answered}: the token was not accepted any more")
         _close_checks(batch, step, rows, exchange, refused, {})
+        access.drop_token(batch.tenant, step.token)
         following = open_look(batch, rows)
         batch.save(rows)
         return following
@@ -134,9 +181,10 @@ def _record_statuses(batch: Batch, step: Look, exchange: Exchange) -> None:
         rows = batch.refresh(step.ids)
         view = View(statuses)
         sightings = {row.pk: view.sight(row) for row in rows}
-        access.note(batch.tenant, exchange, error, _names_given(statuses), batch.clock())
         _decide(batch, rows, sightings, error)
         _close_checks(batch, step, rows, exchange, error, sightings)
+        given, is_bulk = _names_given(statuses), len(step.user_ids) > 1
+        access.note(batch.tenant, exchange, error, given, batch.clock(), is_bulk=is_bulk)
         names.remember(batch, [row for row in rows if sightings[row.pk].user_name])
         names.fill(batch, rows)
         tell.open_posts(batch, [row for row in rows if names.is_ready(row)])

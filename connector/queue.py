@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 from django_q.brokers.orm import ORM
 from django_q.brokers.redis_broker import Redis
 from django_q.signing import SignedPackage
 from redis.exceptions import RedisError
 
-from connector import clock, heartbeat, wake
+from connector import chores, clock, heartbeat, wake
 from connector.claim import claim, next_due
 from connector.heartbeat import own_name
 
@@ -28,6 +28,7 @@ POLL_BUSY = 0.02  # the same while there is work and the database cannot call us
 BUSY_FOR = 2.0  # seconds after the last work
 GATHER = 0.003  # seconds that each connection taken holds the next look up, POLL at most
 BEAT_EVERY = 3.0  # seconds
+CHORE_EVERY = 1.0  # seconds
 ORDINARY_EVERY = 1.0  # seconds
 ORDINARY_PAUSE = 10.0  # seconds, while Redis is away
 PAUSE_AFTER_FAILURE = 0.5  # seconds
@@ -40,6 +41,7 @@ class TableIsQueue:
     """Mixed into a broker of django-q2, which keeps its own queue for ordinary tasks."""
 
     _last_beat = 0.0
+    _last_chore = 0.0
     _last_ordinary = 0.0
     _is_failing = False
     _is_more_due = False
@@ -54,7 +56,7 @@ class TableIsQueue:
         try:
             self._wait()
             # Batches come last: once they are claimed, nothing may go wrong here any more.
-            tasks = self._beat() + self._ordinary() + self._batches()
+            tasks = self._beat() + self._chores() + self._ordinary() + self._batches()
         except (DatabaseError, InterfaceError) as exc:
             self._note_failure(exc)
             return None
@@ -101,8 +103,15 @@ class TableIsQueue:
         if time.monotonic() - self._last_beat < BEAT_EVERY:
             return []
         self._last_beat = time.monotonic()
+        close_old_connections()
         self._workers = settings.WORKER_PROCESSES * max(1, heartbeat.alive(clock.now()))
         return [_task("connector.tasks.beat", own_name())]
+
+    def _chores(self) -> Packed:
+        if time.monotonic() - self._last_chore < CHORE_EVERY:
+            return []
+        self._last_chore = time.monotonic()
+        return [_task("connector.tasks.chore")] if chores.is_due(clock.now()) else []
 
     def _ordinary(self) -> Packed:
         if time.monotonic() - self._last_ordinary < ORDINARY_EVERY:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from connector import decide, history, offers
 from connector.decide import Verdict
@@ -49,12 +49,21 @@ class Result:
 def receive(tenant: Tenant, event: Parsed, body: str, now: datetime) -> Receipt:
     """Store the event and all that follows from it. Receiving it again changes nothing but the
     count of duplicates. Database errors pass through; then nothing was stored."""
-    with transaction.atomic():
-        result = _result(tenant, event, now)
-        _record(tenant, event, result, body, now)
+    try:
+        result = _store(tenant, event, body, now)
+    except (AgentConnection.DoesNotExist, IntegrityError):
+        # Retention has just removed what the event is about.
+        result = _store(tenant, event, body, now)
     if result.row and result.rivals and result.row.state == State.DELIVERING:
         AgentConnection.objects.supersede_older(result.row, now)
     return _receipt(result)
+
+
+def _store(tenant: Tenant, event: Parsed, body: str, now: datetime) -> Result:
+    with transaction.atomic():
+        result = _result(tenant, event, now)
+        _record(tenant, event, result, body, now)
+    return result
 
 
 def _result(tenant: Tenant, event: Parsed, now: datetime) -> Result:
@@ -210,7 +219,7 @@ def _first_verdict(
     row: AgentConnection,
     now: datetime,
 ) -> Verdict:
-    ignored = _reason_to_ignore(tenant, event, queue)
+    ignored = reason_to_ignore(tenant, event, queue)
     if ignored:
         return Verdict(State.IGNORED, ignored)
     policy = tenant.policy
@@ -227,9 +236,10 @@ def _first_verdict(
     return Verdict(State.EXPIRED, Reason.STALE_EVENT) if now >= use_until else verdict
 
 
-def _reason_to_ignore(
-    tenant: Tenant, event: UserStart | AcdEnd, queue: Queue | None
+def reason_to_ignore(
+    tenant: Tenant, event: UserStart | AcdEnd | AgentConnection, queue: Queue | None
 ) -> Reason | None:
+    """Why an event is of no use to this tenant, or what was opened by it would be now."""
     if event.media_type and event.media_type not in tenant.media_types:
         return Reason.MEDIA_TYPE_NOT_USED
     if queue:

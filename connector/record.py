@@ -13,12 +13,13 @@ from django.db.models.functions import Coalesce
 
 from connector.clients.base import KEPT_BYTES, Call, Exchange
 from connector.domain import Kind, Outcome, new_id
-from connector.errors import AddressNotAllowed, ServiceError, ServiceUnavailable
+from connector.errors import AddressNotAllowed, NotSent, ServiceError, ServiceUnavailable
 from connector.models import AgentConnection, Attempt
 from connector.models.bulk import update_each
 
 NOT_THERE = "not there"
 MOVED_ON = "the connection had moved on before this answer came"
+MOST_INTERRUPTED = 500  # at a time
 ABANDONED_AFTER = timedelta(minutes=1)  # longer than any call, and the writing down of it
 
 
@@ -44,6 +45,8 @@ def outcome_of(error: ServiceError | None) -> Outcome:
         return Outcome.OK
     if isinstance(error, AddressNotAllowed):
         return Outcome.NOT_ALLOWED
+    if isinstance(error, NotSent):
+        return Outcome.INTERRUPTED
     return Outcome.UNAVAILABLE if isinstance(error, ServiceUnavailable) else Outcome.REFUSED
 
 
@@ -253,7 +256,7 @@ def interrupt_abandoned(now: datetime) -> int:
     ids = list(
         left.alias(since=since)
         .filter(since__lt=now - ABANDONED_AFTER)
-        .values_list("pk", flat=True)[:500]
+        .values_list("pk", flat=True)[:MOST_INTERRUPTED]
     )
     with transaction.atomic():
         _interrupt(Attempt.objects.filter(pk__in=ids), now)

@@ -2,7 +2,7 @@
 
 import uuid
 
-from connector import clock, heartbeat
+from connector import chores, clock, heartbeat
 from connector import work as story
 
 
@@ -14,3 +14,8 @@ def work(lease: str, ids: list[str]) -> None:
 def beat(name: str) -> None:
     """A sign of life that only a working cluster can give: it went through its task queue."""
     heartbeat.beat(clock.now(), name)
+
+
+def chore() -> None:
+    """Run the background chores that are due."""
+    chores.run_due(clock.now)

@@ -4,33 +4,38 @@ A batch is one tenant's rows in one state under one lease. No transaction is ope
 for the network, and every write is fenced by the lease: who lost it writes nothing.
 """
 
+import contextlib
 import logging
 import uuid
 from collections.abc import Sequence
+from datetime import timedelta
 
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 
 from connector import clock, look, names, record, tell
 from connector.batch import Batch, Clock, locked_rows
 from connector.decide import Verdict
 from connector.domain import OPEN, Reason, State
 from connector.look import Look
-from connector.models import AgentConnection
+from connector.models import AgentConnection, Tenant
 
 logger = logging.getLogger(__name__)
+
+PAUSE = timedelta(seconds=1)  # after the database has failed
 
 
 def work(lease: uuid.UUID, ids: Sequence[uuid.UUID], clock: Clock = clock.now) -> None:
     """Advance the rows that this lease still holds.
 
-    A database that goes away passes through: the lease ends and the rows come due again. Any
-    other surprise is a defect of ours: it is logged, the rows are tried one by one, and one that
-    fails alone ends as `internal_error`.
+    Where the database fails, the rows are handed back and come due again in a moment; if not even
+    that can be written, they do when the lease ends. Any other surprise is a defect of ours: it is
+    logged, the rows are tried one by one, and one that fails alone ends as `internal_error`.
     """
     try:
         advance(lease, ids, clock)
-    except DatabaseError:
-        raise
+    except (OperationalError, InterfaceError) as exc:
+        logger.warning("The database failed in a batch of %d connections: %s", len(ids), exc)
+        _hand_back(lease, ids, clock)
     except Exception as exc:
         logger.exception("A batch of %d connections failed", len(ids))
         if len(ids) > 1:
@@ -40,6 +45,17 @@ def work(lease: uuid.UUID, ids: Sequence[uuid.UUID], clock: Clock = clock.now) -
             _fail(lease, ids, exc, clock)
 
 
+def _hand_back(lease: uuid.UUID, ids: Sequence[uuid.UUID], clock: Clock) -> None:
+    """Let go of what is still ours; the next worker sees that attempts were left open."""
+    due_at = clock() + PAUSE
+    with contextlib.suppress(OperationalError, InterfaceError):
+        if not connections["default"].is_usable():
+            connections["default"].close()
+        with transaction.atomic():
+            held = AgentConnection.objects.filter(pk__in=list(ids), lease=lease)
+            held.update(lease=None, due_at=due_at, retaken=True)
+
+
 def advance(lease: uuid.UUID, ids: Sequence[uuid.UUID], clock: Clock) -> None:
     with transaction.atomic():
         opened = _take(lease, ids, clock)
@@ -47,8 +63,8 @@ def advance(lease: uuid.UUID, ids: Sequence[uuid.UUID], clock: Clock) -> None:
         return
     batch, step = opened
     tell.tell(batch)
-    if step:
-        look.look(batch, step)
+    while step:
+        step = look.look(batch, step)
         tell.tell(batch)
     AgentConnection.objects.supersede_rivals(batch.answered, clock())
 
@@ -60,7 +76,8 @@ def _take(
     rows = list(locked_rows(lease, ids))
     if not rows:
         return None
-    batch = Batch(lease, clock, rows[0].tenant, rows[0].tenant.policy)
+    tenant = Tenant.objects.select_related("lynn").get(pk=rows[0].tenant_id)
+    batch = Batch(lease, clock, tenant, tenant.policy)
     record.mark_interrupted(rows, clock())
     for row in rows:
         row.tenant = batch.tenant

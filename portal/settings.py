@@ -1,9 +1,11 @@
 """Django's settings, safe by default; what differs between machines comes from the environment."""
 
 import ipaddress
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from portal import environment, keys
@@ -18,6 +20,8 @@ ALLOWED_HOSTS: list[str] = _env["allowed_hosts"]
 BASE_URL: str = _env["base_url"].rstrip("/")
 ALLOWED_UPSTREAMS = [ipaddress.ip_network(net.strip()) for net in _env["allowed_upstreams"]]
 METRICS_TOKEN: str = _env["metrics_token"]
+# Set by `./run demo` alone, for the processes that it starts; "" everywhere else.
+DEMO_DIRECTORY: str = os.environ.get("PORTAL_DEMO", "").partition(":")[2]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -29,19 +33,23 @@ INSTALLED_APPS = [
     "django_q",
     "rest_framework",
     "drf_spectacular",
+    "simple_history",
     "connector",
-    "django.contrib.admin",
+    "portal.apps.PortalAdminConfig",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "connector.admin.reader.TimeZoneMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -79,9 +87,10 @@ if IS_SQLITE:
 else:
     _options |= {"connect_timeout": 5, "application_name": "agent-connected-portal"}
 # A connection belongs to one process: a pool shared by forked workers mixes their answers up.
+# It is renewed now and then, which is when the clocks are compared (connector/clock.py).
 DATABASES = {
     "default": _database
-    | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": not IS_SQLITE, "OPTIONS": _options}
+    | {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": not IS_SQLITE, "OPTIONS": _options}
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -165,6 +174,19 @@ SESSION_COOKIE_SECURE = _is_https
 CSRF_COOKIE_SECURE = _is_https
 SESSION_COOKIE_AGE = 12 * 3600
 SECURE_REFERRER_POLICY = "same-origin"
+# Nothing from other hosts, nothing inline, no page of ours in another's frame; no exceptions.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 SILENCED_SYSTEM_CHECKS = [
@@ -193,6 +215,7 @@ SPECTACULAR_SETTINGS = {
             "bearer": {"type": "http", "scheme": "bearer"},
             "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
             "basic": {"type": "http", "scheme": "basic"},
+            "session": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
         }
     },
     "SECURITY": [{"bearer": []}, {"apiKey": []}, {"basic": []}],

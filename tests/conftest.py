@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import configuration, settings
 
-from connector import directory
+from connector import directory, wake
 from connector.domain import AnswerMode, QueuePolicy
 from connector.models import Tenant, WebhookToken
 
@@ -79,3 +79,11 @@ def post(client, token):
         return client.post(address, content, content_type, headers=headers, **options)
 
     return send
+
+
+def pytest_collection_modifyitems(config, items):
+    """What only a database server can do is tested in test_on_postgres.py's run."""
+    if not wake.CAN_CALL:
+        others = [item for item in items if item.get_closest_marker("server")]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]

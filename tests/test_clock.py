@@ -70,6 +70,17 @@ def test_a_clock_that_was_set_right_is_trusted_again() -> None:
 
 
 @pytest.mark.django_db
+def test_the_first_to_ask_for_the_time_connects(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(clock, "_ahead", None)
+    monkeypatch.setattr(connection, "ensure_connection", lambda: asked.append("database"))
+
+    clock.now()
+
+    assert ["database"] == asked
+
+
+@pytest.mark.django_db
 def test_the_database_is_asked_whenever_we_connect(monkeypatch: pytest.MonkeyPatch) -> None:
     clock.compare(Server(600))  # type: ignore[arg-type]
 

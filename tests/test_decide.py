@@ -419,7 +419,8 @@ def blind(error, seconds, trouble=Reason.GENESYS_UNAVAILABLE):
     [
         (UNAVAILABLE, 9, 9.001, 11.001),
         (BUSY, 9, 51, 51),
-        (ServiceUnavailable("x", retry_after=1), 9, 10, 11.001),
+        (ServiceUnavailable("x", retry_after=0.2), 9, 9.2, 9.2),
+        (ServiceUnavailable("x", retry_after=1), 9, 10, 10),
         (ServiceUnavailable("x", retry_after=0), 9, 9.001, 11.001),
         (CREDENTIALS, 9, 19, 19),
         (PERMISSION, 9, 19, 19),
@@ -433,6 +434,7 @@ def blind(error, seconds, trouble=Reason.GENESYS_UNAVAILABLE):
     ids=[
         "503",
         "429",
+        "a moment for others",
         "a short wait",
         "no wait",
         "401",
@@ -552,20 +554,20 @@ def test_a_lynn_that_was_told_is_done():
     ("tries", "delay"),
     [*enumerate([1, 2, 4, 8, 15, 30, 60, 60, 60], start=1), (1000, 60), (0, 1)],
 )
-@pytest.mark.parametrize(("jitter", "factor"), [(0, 0.9), (0.5, 1), (1, 1.1)])
+@pytest.mark.parametrize(("jitter", "factor"), [(0, 0.75), (0.5, 1), (1, 1.25)])
 def test_lynn_is_told_again_ever_less_often(tries, delay, jitter, factor):
     offer = replace(TELLING, tries=tries)
     verdict = decide.after_delivery(offer, UNAVAILABLE, after(9), jitter)
 
     assert outcome(verdict) == (State.DELIVERING, None)
     assert verdict.due_at == after(9) + timedelta(seconds=delay * factor)
-    assert verdict.learnt == {"trouble_detail": "Genesys answered 503"}
+    assert verdict.learnt == {"trouble": "", "trouble_detail": "Genesys answered 503"}
 
 
 @pytest.mark.parametrize(
     ("retry_after", "tries", "due_at"),
     [
-        (30, 1, after(39)),
+        (30, 1, after(42)),
         (0, 1, after(10)),
         (3, 4, after(17)),
         (86400, 1, TELLING.deliver_by),
@@ -577,6 +579,37 @@ def test_lynn_may_ask_for_more_time(retry_after, tries, due_at):
 
     verdict = decide.after_delivery(replace(TELLING, tries=tries), error, after(9), 0.5)
     assert verdict.due_at == due_at
+
+
+def test_those_that_lynn_sent_away_together_do_not_come_back_together():
+    error = ServiceUnavailable("Lynn answered 503", retry_after=30)
+
+    due = [decide.after_delivery(TELLING, error, after(9), jitter).due_at for jitter in (0, 1)]
+    assert due == [after(39), after(45)]
+
+
+def test_behind_an_open_breaker_an_offer_waits_and_says_why():
+    verdict = decide.wait_for_lynn(TELLING, after(30), "no answer since noon")
+
+    assert outcome(verdict) == (State.DELIVERING, None)
+    assert verdict.due_at == after(30)
+    assert verdict.learnt == {
+        "trouble": "lynn_unreachable",
+        "trouble_detail": "no answer since noon",
+    }
+
+
+def test_behind_an_open_breaker_an_offer_comes_due_at_its_deadline():
+    verdict = decide.wait_for_lynn(TELLING, after(86400), "")
+
+    assert verdict.due_at == TELLING.deliver_by
+
+
+@pytest.mark.parametrize("name", ["María", ""], ids=["with a name", "without"])
+def test_what_waited_for_lynn_until_its_deadline_is_too_late(name):
+    offer = replace(TELLING, trouble="lynn_unreachable", user_name=name)
+
+    assert outcome(decide.from_facts(offer, offer.deliver_by)) == (State.EXPIRED, Reason.TOO_LATE)
 
 
 @pytest.mark.parametrize("seconds", [606, 606.999])
@@ -606,7 +639,7 @@ def test_a_refusal_is_final_and_keeps_its_words(error, reason):
     verdict = decide.after_delivery(TELLING, error, after(9), 0.5)
 
     assert outcome(verdict) == (State.FAILED, reason)
-    assert verdict.learnt == {"trouble_detail": str(error)}
+    assert verdict.learnt == {"trouble": "", "trouble_detail": str(error)}
 
 
 # What the facts say without asking anybody

@@ -247,6 +247,12 @@ def test_a_check_that_failed_says_so():
     assert told(row=blind, after=2) == ["Genesys could not be asked: Genesys answered 503"]
 
 
+def test_a_delivery_that_waits_for_lynn_says_so():
+    waits = connection(state=State.DELIVERING, trouble="lynn_unreachable")
+
+    assert told(row=waits, after=2) == ["Lynn does not answer; this delivery waits for it"]
+
+
 def test_the_answer_the_evidence_and_lynn_come_in_the_order_of_time():
     seen = connection(state=State.DELIVERING, evidence=Evidence.STATUS, checks=3)
 

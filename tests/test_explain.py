@@ -257,6 +257,34 @@ SENTENCES = {
             "(“Lynn answered 503”), and the portal tries until 10 min after the answer."
         ),
     ),
+    "waiting for a Lynn that does not answer": (
+        connection(
+            State.DELIVERING,
+            tries=0,
+            user_name="",
+            trouble="lynn_unreachable",
+            trouble_detail="no answer since 2026-10-12 14:03:20 UTC; the last: Lynn answered 503",
+        ),
+        (
+            "Agent u-1 answered after 7.6 s; Lynn cannot be reached at present (“no answer since "
+            "2026-10-12 14:03:20 UTC; the last: Lynn answered 503”). It is tried every 15 s, and "
+            "this delivery follows as soon as Lynn answers, until 10 min after the answer."
+        ),
+    ),
+    "too late, since Lynn did not answer": (
+        connection(
+            State.EXPIRED,
+            Reason.TOO_LATE,
+            tries=1,
+            trouble="lynn_unreachable",
+            trouble_detail="no answer since 2026-10-12 14:03:20 UTC; the last: Lynn answered 503",
+        ),
+        (
+            "María Fernanda Quiroga answered after 7.6 s, but Lynn could not be reached within "
+            "10 min of the answer (“no answer since 2026-10-12 14:03:20 UTC; the last: Lynn "
+            "answered 503”). A person can still deliver it."
+        ),
+    ),
     "waiting for the name": (
         connection(State.DELIVERING, user_name="", trouble=Reason.NAME_UNAVAILABLE),
         (

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
+from connector import receive as receiving
 from connector.decide import aligned
 from connector.domain import Evidence, Mode, QueuePolicy, Reason, State
 from connector.events import parse
@@ -996,3 +997,20 @@ def test_the_database_keeps_any_number_of_ended_tokens(tenant, token, now):
         WebhookToken.objects.create(tenant=tenant, digest=digest_of("x"), last4="x", slot=None)
 
     assert tenant.tokens.count() == 4
+
+
+def test_an_event_about_what_retention_has_just_removed_is_received_anew(say, monkeypatch):
+    say(start())
+    locked, gone = receiving._locked, [AgentConnection.DoesNotExist()]
+
+    def gone_at_first(row):
+        if gone:
+            raise gone.pop()
+        return locked(row)
+
+    monkeypatch.setattr(receiving, "_locked", gone_at_first)
+
+    receipt = say(start(), after=1)
+
+    assert (only().pk, True) == (receipt.id, receipt.duplicate)
+    assert (1, 2) == (only().duplicates, Event.objects.count())

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from connector.explain import explain
+from connector.masking import masked, without_address
 from connector.models import AgentConnection, Attempt
 
 BATCH = 500
@@ -62,40 +63,56 @@ ATTEMPT_FACTS = (
 SUMMARY = ("attempts", "last_status_code", "last_outcome")
 
 
-def lines(connections: QuerySet[AgentConnection], form: str) -> Iterator[str]:
-    """The lines of a form in `FORMS`, each with its line end, ordered by `received_at`."""
-    return FORMS[form](_with_attempts(connections))
+def lines(
+    connections: QuerySet[AgentConnection], form: str, *, hide: bool = False
+) -> Iterator[str]:
+    """The lines of a form in `FORMS`, each with its line end, ordered by `received_at`.
+
+    With `hide` the external id is masked, wherever it is repeated too.
+    """
+    return FORMS[form](_with_attempts(connections), hide)
 
 
-def _json_lines(told: Iterable[Told]) -> Iterator[str]:
+def _json_lines(told: Iterable[Told], hide: bool) -> Iterator[str]:
     for connection, attempts in told:
-        yield json.dumps(record(connection, attempts), ensure_ascii=False) + "\n"
+        yield json.dumps(record(connection, attempts, hide=hide), ensure_ascii=False) + "\n"
 
 
-def _csv_lines(told: Iterable[Told]) -> Iterator[str]:
+def _csv_lines(told: Iterable[Told], hide: bool) -> Iterator[str]:
     yield _csv_line([*FACTS, *SUMMARY])
     for connection, attempts in told:
-        cells = [*_facts(connection, attempts).values(), *_summary(attempts)]
+        cells = [*_facts(connection, attempts, hide).values(), *_summary(attempts)]
         yield _csv_line([_harmless(cell) for cell in cells])
 
 
-FORMS: dict[str, Callable[[Iterable[Told]], Iterator[str]]] = {
+FORMS: dict[str, Callable[[Iterable[Told], bool], Iterator[str]]] = {
     "jsonl": _json_lines,
     "csv": _csv_lines,
 }
 
 
-def record(connection: AgentConnection, attempts: Sequence[Attempt]) -> dict[str, Any]:
+def record(
+    connection: AgentConnection, attempts: Sequence[Attempt], *, hide: bool = False
+) -> dict[str, Any]:
     """The connection as the audit trail tells it, in the active language."""
     told = [_attempt(attempt) for attempt in attempts]
-    return {**_facts(connection, attempts), "attempts": told}
+    if hide:
+        for each in told:
+            for name in ("url", "detail"):
+                each[name] = without_address(each[name], connection.external_id)
+    return {**_facts(connection, attempts, hide), "attempts": told}
 
 
-def _facts(connection: AgentConnection, attempts: Sequence[Attempt]) -> dict[str, Any]:
+def _facts(
+    connection: AgentConnection, attempts: Sequence[Attempt], hide: bool = False
+) -> dict[str, Any]:
     worded = {
         "tenant": connection.tenant.slug,
         "explanation": explain(connection, attempts=attempts),
     }
+    if hide:
+        words = without_address(worded["explanation"], connection.external_id)
+        worded |= {"explanation": words, "external_id": masked(connection.external_id)}
     return {name: worded.get(name) or _plain(getattr(connection, name)) for name in FACTS}
 
 
@@ -135,7 +152,7 @@ def _csv_line(cells: Iterable[Any]) -> str:
 
 def _with_attempts(connections: QuerySet[AgentConnection]) -> Iterator[Told]:
     for batch in _batches(connections.select_related("tenant").order_by("received_at", "id")):
-        attempts = _attempts_of(batch)
+        attempts = attempts_of(batch)
         for connection in batch:
             yield connection, attempts[connection.id]
 
@@ -153,7 +170,7 @@ def _after(last: AgentConnection) -> Q:
     return Q(received_at__gte=last.received_at) & later
 
 
-def _attempts_of(batch: Sequence[AgentConnection]) -> defaultdict[UUID, list[Attempt]]:
+def attempts_of(batch: Sequence[AgentConnection]) -> defaultdict[UUID, list[Attempt]]:
     found = Attempt.objects.filter(connection__in=[connection.id for connection in batch])
     by_connection = defaultdict(list)
     # Bodies and headers stay behind: they would make a batch heavy.

@@ -18,10 +18,10 @@ from typing import Any
 
 import certifi
 import requests
-from django.utils import timezone
 from requests.adapters import HTTPAdapter
 from urllib3 import connection, connectionpool, exceptions
 
+from connector import clock
 from connector.clients import guard
 from connector.errors import ServiceError, ServiceRefused, ServiceUnavailable
 
@@ -71,7 +71,8 @@ class Call:
 
 @dataclass(kw_only=True)
 class Exchange:
-    """What came of a call. Without an answer `status` is None and `failure` says why.
+    """What came of a call. Without an answer `status` is None, `failure` says why, and `broke_at`
+    in one word where: name, time, certificate, tls, http or connection.
 
     `body` is what was read; `is_cut` says that more was to come, or that the connection broke.
     Headers are on an allow-list and in lower case.
@@ -87,6 +88,7 @@ class Exchange:
     length: int = 0
     is_cut: bool = False
     failure: ServiceError | None = None
+    broke_at: str = ""
 
     @property
     def sha256(self) -> str:
@@ -140,7 +142,7 @@ def json_body(content: object) -> bytes:
 
 def send(call: Call) -> Exchange:
     """Make the call, in at most guard.TOTAL_SECONDS altogether."""
-    exchange = Exchange(call=call, started_at=timezone.now())
+    exchange = Exchange(call=call, started_at=clock.now())
     started = time.monotonic()
     with guard.deadline() as timing:
         try:
@@ -148,7 +150,8 @@ def send(call: Call) -> Exchange:
         except ServiceError as exc:
             exchange.failure = exc
         except _FAILURES as exc:
-            exchange.failure = ServiceUnavailable(_in_words(exc, call.url))
+            exchange.broke_at, words = _in_words(exc, call.url)
+            exchange.failure = ServiceUnavailable(words)
     total = (time.monotonic() - started) * 1000
     exchange.duration_ms = round(total)
     exchange.timing = {**timing, "total": round(total, 1)}
@@ -211,21 +214,23 @@ def _read(exchange: Exchange, response: requests.Response) -> None:
     response.raw.release_conn()
 
 
-def _in_words(exc: Exception, url: str) -> str:
+def _in_words(exc: Exception, url: str) -> tuple[str, str]:
+    """Where it broke, and a sentence about it."""
     host, cause = _host(url), _innermost(exc)
     if isinstance(cause, socket.gaierror):
-        return f"the name {host} could not be resolved ({cause.strerror})"
+        return "name", f"the name {host} could not be resolved ({cause.strerror})"
     if isinstance(exc, requests.ConnectTimeout):
-        return f"{host} could not be reached within {guard.CONNECT_SECONDS:g} s"
+        return "time", f"{host} could not be reached within {guard.CONNECT_SECONDS:g} s"
     if isinstance(exc, requests.Timeout) or isinstance(cause, TimeoutError):
-        return f"{host} did not answer in time"
+        return "time", f"{host} did not answer in time"
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"{host} has no valid certificate ({cause.verify_message})"
+        return "certificate", f"{host} has no valid certificate ({cause.verify_message})"
     if isinstance(cause, ssl.SSLError):
-        return f"no encrypted connection to {host} ({cause.reason or cause})"
+        return "tls", f"no encrypted connection to {host} ({cause.reason or cause})"
     if isinstance(cause, _NOT_HTTP) and not isinstance(cause, OSError):
-        return f"{host} answered with something that is not HTTP"
-    return f"the connection to {host} failed ({getattr(cause, 'strerror', None) or cause})"
+        return "http", f"{host} answered with something that is not HTTP"
+    words = getattr(cause, "strerror", None) or cause
+    return "connection", f"the connection to {host} failed ({words})"
 
 
 def _innermost(exc: BaseException) -> BaseException:

@@ -1,8 +1,9 @@
-"""Genesys Cloud: the token, what agents are doing, what they are called."""
+"""Genesys Cloud: the token, what agents are doing, what they are called, which queues there are."""
 
 import base64
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 MAX_AGENTS = 50  # Genesys analytics API: a status query answers for at most 50 agents
 LONGEST_LIFETIME = 172800  # Genesys OAuth: seconds; accessTokenValiditySeconds goes up to this
+QUEUES_PER_PAGE = 100  # Genesys routing API: more is not promised
+OPEN_MESSAGING = "open"  # the subtype of Lynn's messages; has an auto-answer setting of its own
 LONGEST_NAME = 255  # characters that are kept of an agent's name
 _unknown_segments: set[str] = set()
 
@@ -105,6 +108,82 @@ def read_name(exchange: Exchange) -> str:
     _raise_for_status(exchange)
     answer = exchange.json()
     return _name(answer, "name") if isinstance(answer, dict) else ""
+
+
+def anonymous_call(api_url: str) -> Call:
+    """Shows no token, so that Genesys says `authentication.required`: it is there, and it is it."""
+    return Call(
+        method="GET",
+        url=f"{api_url}/api/v2/tokens/me",
+        headers={"Accept": "application/json"},
+        limit=64 * 1024,
+    )
+
+
+def is_genesys(exchange: Exchange) -> bool:
+    """Whether an anonymous call was answered as Genesys answers it."""
+    try:
+        answer = exchange.json() if exchange.status == 401 else None
+    except ServiceUnavailable:
+        return False
+    return isinstance(answer, dict) and bool(_text(answer, "code"))
+
+
+def agents_call(api_url: str, token: str) -> Call:
+    """Genesys analytics API: any agents, at most MAX_AGENTS, to see what we are shown of them."""
+    return Call(
+        method="POST",
+        url=f"{api_url}/api/v2/analytics/agents/status/query",
+        headers={**_authorised(token), "Content-Type": "application/json"},
+        body=json_body({}),
+        limit=8 * 1024 * 1024,
+    )
+
+
+@dataclass(frozen=True)
+class RoutingQueue:
+    """A queue as Genesys has it. `auto_answer` is that of open messages."""
+
+    id: str
+    name: str
+    auto_answer: bool
+
+
+def queues_call(api_url: str, token: str, page: int, size: int = QUEUES_PER_PAGE) -> Call:
+    """Genesys routing API: one page of the queues that this OAuth client may see."""
+    return Call(
+        method="GET",
+        url=f"{api_url}/api/v2/routing/queues?pageSize={size}&pageNumber={page}&sortOrder=asc",
+        headers=_authorised(token),
+        limit=8 * 1024 * 1024,
+    )
+
+
+def read_queues(exchange: Exchange) -> tuple[list[RoutingQueue], int]:
+    """The queues of a page, and how many pages there are."""
+    _raise_for_status(exchange)
+    answer = exchange.json()
+    entities = answer.get("entities") if isinstance(answer, dict) else None
+    if not isinstance(entities, list):
+        raise ServiceUnavailable(f"{exchange.answered} with something that is no list of queues")
+    queues = [_queue(each) for each in entities if isinstance(each, dict) and _text(each, "id")]
+    pages = answer.get("pageCount")
+    return queues, pages if isinstance(pages, int) else 1
+
+
+def _queue(entity: dict[str, Any]) -> RoutingQueue:
+    """`autoAnswerOnly` is about whispers and says nothing about answering. The setting of the
+    subtype goes before that of all messages (Genesys SDK: MessageMediaSettings)."""
+    message = _at(_at(entity, "mediaSettings"), "message")
+    subtype = _at(_at(message, "subTypeSettings"), OPEN_MESSAGING)
+    own = subtype.get("enableAutoAnswer")
+    auto = own if isinstance(own, bool) else message.get("enableAutoAnswer") is True
+    return RoutingQueue(_text(entity, "id").lower()[:100], _text(entity, "name")[:200], auto)
+
+
+def _at(content: dict[str, Any], name: str) -> dict[str, Any]:
+    value = content.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _raise_for_status(exchange: Exchange) -> None:

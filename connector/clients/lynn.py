@@ -40,6 +40,13 @@ def delivery_call(
     )
 
 
+def question_call(base_url: str, headers: Mapping[str, str]) -> Call:
+    """HTTP: OPTIONS asks what may be done at an address and does nothing itself, so Lynn is not
+    told of anybody."""
+    url = base_url.rstrip("/") + PATH
+    return Call(method="OPTIONS", url=url, headers=dict(headers), limit=64 * 1024)
+
+
 def read_delivery(exchange: Exchange) -> None:
     """Nothing to read: any 2xx is a delivery; raises ServiceError for everything else."""
     exchange.raise_for_status()

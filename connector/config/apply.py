@@ -6,11 +6,13 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 
+from connector import breaker
 from connector.config.difference import Difference, difference, live_at
 from connector.config.document import Source
 from connector.config.read import Wanted, read
 from connector.errors import ConfigurationError
-from connector.models import Queue, Tenant, WebhookToken
+from connector.models import Tenant, WebhookToken
+from connector.models.history import CONFIGURATION_FILE, written_by
 from connector.models.token import digest_of
 
 
@@ -23,7 +25,7 @@ def plan(source: Source, now: datetime) -> list[str]:
 def apply(source: Source, now: datetime) -> list[str]:
     """Change what differs and return it as `plan` does; a mistake anywhere changes nothing."""
     try:
-        with transaction.atomic():
+        with transaction.atomic(), written_by(CONFIGURATION_FILE):
             found = _differences(source, Tenant.objects.select_for_update(), now)
             for one in found:
                 _carry_out(one, now)
@@ -76,6 +78,7 @@ def _carry_out(found: Difference, now: datetime) -> None:
     elif found.changes_settings:
         found.tenant.version = F("version") + 1
         found.tenant.save(update_fields=[*found.columns, "version", "updated_at"])
+        breaker.try_now(found.tenant, now)
     _write_queues(found)
     for token in found.ended_tokens:
         token.end(now)
@@ -84,8 +87,7 @@ def _carry_out(found: Difference, now: datetime) -> None:
 
 
 def _write_queues(found: Difference) -> None:
+    found.tenant.queues.filter(pk__in=[queue.pk for queue in found.removed_queues]).delete()
     for queue in [*found.new_queues, *found.changed_queues]:
         queue.tenant = found.tenant
-    found.tenant.queues.filter(pk__in=[queue.pk for queue in found.removed_queues]).delete()
-    Queue.objects.bulk_create(found.new_queues)
-    Queue.objects.bulk_update(found.changed_queues, ["name", "answer_mode", "enabled"])
+        queue.save()  # one by one, since the history is written with each

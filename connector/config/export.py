@@ -28,8 +28,11 @@ def export(slug: str | None = None) -> str:
 
 def _as_written(tenant: Tenant) -> dict[str, Any]:
     queues = sorted(tenant.queues.all(), key=lambda queue: (queue.name, queue.genesys_id))
+    settings = settings_as_written(tenant)
+    if settings["retention"] == settings_as_written(Tenant())["retention"]:
+        del settings["retention"]
     return {
-        **settings_as_written(tenant),
+        **settings,
         "queues": [_without_empty(queue_as_written(queue)) for queue in queues],
     }
 

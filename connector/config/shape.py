@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import models
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
@@ -85,6 +86,24 @@ class Timing(Section):
         return attrs
 
 
+class Retention(Section):
+    """In days."""
+
+    class Meta:
+        model = Tenant
+        fields = ["bodies", "events", "connections"]
+        extra_kwargs = {key: {"source": f"keep_{key}_days"} for key in fields}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            Tenant(**attrs).clean()
+        except DjangoValidationError as exc:
+            keys = {str(field.source): key for key, field in self.fields.items()}
+            said = exc.message_dict.items()
+            raise ValidationError({keys[name]: messages for name, messages in said}) from exc
+        return attrs
+
+
 class QueueEntry(Section):
     class Meta:
         model = Queue
@@ -110,6 +129,7 @@ class TenantEntry(Section):
     )
     queues = serializers.ListField(child=QueueEntry(), required=False, write_only=True)
     timing = Timing(source="*", required=False)
+    retention = Retention(source="*", required=False)
 
     class Meta:
         model = Tenant
@@ -129,6 +149,7 @@ class TenantEntry(Section):
             "timing",
             "without_name",
             "inbound_per_second",
+            "retention",
         ]
         # The list may name tenants that exist, so the slug need not be new.
         extra_kwargs = {"slug": {"validators": [validate_slug]}, "name": {"required": False}}

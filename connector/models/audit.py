@@ -46,6 +46,13 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["tenant", "received_at"], name="event_tenant_received"),
             models.Index(fields=["conversation_id"], name="event_conversation"),
+            models.Index(fields=["received_at", "id"], name="event_received"),
+            models.Index(fields=["outcome", "received_at"], name="event_outcome_received"),
+            models.Index(
+                fields=["tenant", "received_at"],
+                name="event_refused",
+                condition=Q(outcome=EventOutcome.REFUSED),
+            ),
             # A user.end that came before its user.start is found by its session.
             models.Index(
                 fields=["tenant", "session_id"],

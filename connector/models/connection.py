@@ -16,6 +16,7 @@ from connector.domain import (
     REASONS,
     AnswerMode,
     Evidence,
+    Reason,
     State,
     Trigger,
     new_id,
@@ -28,6 +29,12 @@ def _one_reason_per_final_state() -> Q:
     for state in FINAL:
         allowed |= Q(state=state, reason__in=list(REASONS[state]))
     return allowed
+
+
+# What a person has to look at, unless one has said that it is dealt with.
+NEEDS_A_PERSON = Q(acknowledged_at__isnull=True) & (
+    Q(state=State.FAILED) | Q(state=State.EXPIRED, reason=Reason.TOO_LATE)
+)
 
 
 class ConnectionQuerySet(models.QuerySet["AgentConnection"]):
@@ -70,6 +77,7 @@ class AgentConnection(models.Model):
     `retaken` says that an earlier worker lost the row (it died, or a proof of the answer came
     while it was asking), so that attempts of its may be open.
     `check_attempt` is the attempt into which the next check that says the same is folded.
+    `sealed_at` is set once the audit chain holds a seal of the row as it stands.
     Facts that events bring (`answered_at`, `ended_at`, `superseded_at`) may be written any time.
     """
 
@@ -108,6 +116,7 @@ class AgentConnection(models.Model):
     superseded_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
     final_at = models.DateTimeField(_("final"), null=True, blank=True)
+    acknowledged_at = models.DateTimeField(_("acknowledged"), null=True, blank=True)
     trouble = models.CharField(max_length=40, blank=True)
     trouble_detail = models.TextField(blank=True)
     trigger = models.CharField(max_length=10, choices=Trigger.choices, default=Trigger.AUTOMATIC)
@@ -119,6 +128,7 @@ class AgentConnection(models.Model):
     checks = models.PositiveIntegerField(_("checks"), default=0)
     tries = models.PositiveIntegerField(_("deliveries tried"), default=0)
     duplicates = models.PositiveIntegerField(_("duplicates"), default=0)
+    sealed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ConnectionQuerySet.as_manager()
 
@@ -133,6 +143,7 @@ class AgentConnection(models.Model):
             ("view_external_id", "Can see the external id (personal data)"),
             ("view_bodies", "Can see request and response bodies"),
             ("export_audit", "Can export the audit trail"),
+            ("acknowledge", "Can say that a failed connection is dealt with"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "offer_key"], name="one_row_per_offer"),
@@ -167,8 +178,33 @@ class AgentConnection(models.Model):
                 condition=Q(lease__isnull=False),
             ),
             models.Index(fields=["state", "received_at"], name="connection_state_received"),
+            models.Index(fields=["tenant", "state", "received_at"], name="connection_tenant_state"),
+            models.Index(
+                fields=["tenant", "final_at"],
+                name="connection_unsealed",
+                condition=Q(sealed_at__isnull=True, due_at__isnull=True),
+            ),
+            # Retention has passed some of these when a person reopens them; they are few.
+            models.Index(
+                fields=["tenant", "sealed_at", "id"],
+                name="connection_reopened",
+                condition=Q(sealed_at__isnull=False, trigger=Trigger.PERSON),
+            ),
             models.Index(fields=["conversation_id", "tenant"], name="connection_conversation"),
             models.Index(fields=["user_id", "received_at"], name="connection_agent"),
+            models.Index(fields=["queue_id", "received_at"], name="connection_queue"),
+            models.Index(fields=["session_id"], name="connection_session"),
+            # PostgreSQL: serves LIKE 'x%' whatever the database's collation is.
+            models.Index(
+                fields=["user_name"],
+                name="connection_agent_name",
+                opclasses=["varchar_pattern_ops"],
+            ),
+            models.Index(
+                fields=["tenant", "reason", "received_at"],
+                name="connection_waiting",
+                condition=NEEDS_A_PERSON,
+            ),
         ]
 
     def __str__(self) -> str:
@@ -177,6 +213,12 @@ class AgentConnection(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in OPEN
+
+    @property
+    def needs_a_person(self) -> bool:
+        """What NEEDS_A_PERSON says in SQL."""
+        is_wrong = self.state == State.FAILED or self.reason == Reason.TOO_LATE
+        return is_wrong and self.acknowledged_at is None
 
     @property
     def by_person(self) -> bool:
@@ -207,6 +249,10 @@ class AgentConnection(models.Model):
         }
         if not verdict.state.is_open:
             changes["lease"] = None
+        else:
+            # Reopened: it is sealed, and may need a person, when it is final again.
+            said = (name for name in ("sealed_at", "acknowledged_at") if getattr(self, name))
+            changes |= dict.fromkeys(said)
         for name, value in changes.items():
             setattr(self, name, value)
         return set(changes)

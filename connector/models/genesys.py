@@ -14,6 +14,8 @@ class GenesysAccess(models.Model):
     `fingerprint` stands beside it. Budget: `calls_left` at `refilled_at`, growing by a share of
     `allowed_per_minute`; no call at all before `blocked_until` (Genesys API: Retry-After).
     `ringing` agents were waited for at `counted_at`, which says how often each can be looked at.
+    Until `bulk_refused_until` agents are asked for one by one, since Genesys refused to answer for
+    several at once; `one_by_one_since` is set when it has answered so, and shown to people.
     """
 
     tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="genesys")
@@ -29,6 +31,8 @@ class GenesysAccess(models.Model):
     blocked_until = models.DateTimeField(null=True)
     ringing = models.PositiveIntegerField(default=0)
     counted_at = models.DateTimeField(null=True)
+    bulk_refused_until = models.DateTimeField(null=True)
+    one_by_one_since = models.DateTimeField(_("agents asked one by one since"), null=True)
     names_missing_since = models.DateTimeField(_("names missing since"), null=True)
     trouble = models.CharField(_("trouble"), max_length=40, blank=True)
     trouble_detail = models.TextField(_("what Genesys said"), blank=True)

@@ -32,6 +32,19 @@ class Secret:
                 "it was stored with back, or enter the secret again."
             ) from None
 
+    def rotated(self) -> "Secret":
+        """The same under the first key; itself where it is already. Raises SecretUnreadable."""
+        if not self.ciphertext or self._is_under_first_key():
+            return self
+        return Secret.hide(self.reveal())
+
+    def _is_under_first_key(self) -> bool:
+        try:
+            Fernet(settings.FIELD_KEYS[0]).decrypt(self.ciphertext.encode())
+        except InvalidToken:
+            return False
+        return True
+
     def __bool__(self) -> bool:
         return bool(self.ciphertext)
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import zoneinfo
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connector.decide import Policy
 from connector.domain import MEDIA_TYPES, AnswerMode, Mode, QueuePolicy, WithoutName
+from connector.models.history import SettingsHistory
 from connector.models.secret import Secret, SecretField
 
 # Genesys Cloud regions (platform SDK): the domain behind api. and login.
@@ -83,6 +85,9 @@ def validate_media_types(value: object) -> None:
             )
 
 
+SECRETS = ("client_secret", "lynn_headers")
+
+
 def default_media_types() -> list[str]:
     return ["message"]
 
@@ -94,6 +99,17 @@ def _seconds(
         name,  # type: ignore[arg-type]
         default=default,
         validators=[MinValueValidator(least), MaxValueValidator(most)],
+        help_text=help_text,  # type: ignore[arg-type]
+    )
+
+
+def _days(
+    default: int, name: object, help_text: object
+) -> "models.PositiveSmallIntegerField[int, int]":
+    return models.PositiveSmallIntegerField(
+        name,  # type: ignore[arg-type]
+        default=default,
+        validators=[MinValueValidator(1), MaxValueValidator(3650)],
         help_text=help_text,  # type: ignore[arg-type]
     )
 
@@ -193,6 +209,26 @@ class Tenant(models.Model):
         help_text=_("Above this the webhook answers 429 and the sender tries again."),
     )
 
+    keep_bodies_days = _days(
+        30,
+        _("keep bodies for"),
+        _(
+            "Days. Then what was posted, asked and answered is emptied. It may hold names, "
+            "addresses and texts of customers."
+        ),
+    )
+    keep_events_days = _days(
+        90, _("keep events for"), _("Days. Then the list of what was posted loses them.")
+    )
+    keep_connections_days = _days(
+        400,
+        _("keep connections for"),
+        _(
+            "Days. Then a connection goes with its calls, its events and the "
+            "customer's address in it. Counts per hour and the seals of the audit trail stay."
+        ),
+    )
+
     people = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
         verbose_name=_("people"),
@@ -204,11 +240,20 @@ class Tenant(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
+    history = SettingsHistory(
+        excluded_fields=[*SECRETS, "version", "created_at", "updated_at"], m2m_fields=["people"]
+    )
+
     class Meta:
         verbose_name = _("tenant")
         verbose_name_plural = _("tenants")
         ordering = ["name"]
-        permissions = [("view_all_tenants", "Can see all tenants, not only those listed on")]
+        permissions = [
+            ("view_all_tenants", "Can see all tenants, not only those listed on"),
+            ("test_connection", "Can test the connections of a tenant"),
+            ("send_test", "Can send a test message to Lynn"),
+            ("pause_tenant", "Can pause and resume a tenant"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(mode__in=Mode.values)
@@ -231,11 +276,30 @@ class Tenant(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """The history says which secrets were written, so name them in `update_fields`."""
+        self.saved_secrets = set(SECRETS) & set(kwargs.get("update_fields") or ())
+        super().save(*args, **kwargs)
+
     def clean(self) -> None:
         if self.first_check_after > self.give_up_after:
             raise ValidationError(
                 {"first_check_after": _("The first check would come after giving up.")}
             )
+        self._clean_retention()
+
+    def _clean_retention(self) -> None:
+        longest, mistakes = self.keep_connections_days, {}
+        if self.keep_bodies_days > longest:
+            mistakes["keep_bodies_days"] = _(
+                "Bodies go with their connections, so they cannot be kept longer than those."
+            )
+        if self.keep_events_days > longest:
+            mistakes["keep_events_days"] = _(
+                "Events go with their connections, so they cannot be kept longer than those."
+            )
+        if mistakes:
+            raise ValidationError(mistakes)
 
     @property
     def genesys_api(self) -> str:
@@ -288,6 +352,8 @@ class Queue(models.Model):
         help_text=_("Empty: as the tenant says."),
     )
     enabled = models.BooleanField(_("enabled"), default=True)
+
+    history = SettingsHistory()
 
     class Meta:
         verbose_name = _("queue")

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from connector.models.history import SettingsHistory
 from connector.models.tenant import Tenant
 
 MAX_LIVE_TOKENS = 2
@@ -36,6 +37,8 @@ class WebhookToken(models.Model):
     created_at = models.DateTimeField(_("made"), auto_now_add=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
     ends_at = models.DateTimeField(_("ends"), null=True, blank=True)
+
+    history = SettingsHistory(excluded_fields=["digest", "last_used_at"])
 
     class Meta:
         verbose_name = _("webhook token")
@@ -82,3 +85,8 @@ class WebhookToken(models.Model):
         if self.slot is not None:
             self.slot, self.ends_at = None, now
             self.save(update_fields=["slot", "ends_at"])
+
+    def end_at(self, moment: datetime) -> None:
+        """Accept it until then, so that senders can change over meanwhile."""
+        self.ends_at = moment
+        self.save(update_fields=["ends_at"])

@@ -351,6 +351,7 @@ def test_a_wrong_certificate_is_refused_in_words(trusted, certificate, words):
         exchange = get(server.url)
 
         assert f"{HOST}:{server.port} has no valid certificate ({words}" in str(exchange.failure)
+        assert exchange.broke_at == "certificate"
         assert (exchange.status, server.requests) == (None, [])
 
 
@@ -364,10 +365,11 @@ def test_a_certificate_of_an_unknown_authority_is_refused(authority):
 
 def test_a_server_without_tls_is_refused_in_words():
     with serving(says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), speaks_first=True) as server:
-        failure = get(server.url.replace("http:", "https:")).failure
+        exchange = get(server.url.replace("http:", "https:"))
 
     host = f"{HOST}:{server.port}"
-    assert f"no encrypted connection to {host} (WRONG_VERSION_NUMBER)" == str(failure)
+    assert f"no encrypted connection to {host} (WRONG_VERSION_NUMBER)" == str(exchange.failure)
+    assert exchange.broke_at == "tls"
 
 
 def test_a_body_dripped_inside_tls_is_cut_at_the_limit(trusted, monkeypatch):

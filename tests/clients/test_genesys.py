@@ -507,3 +507,77 @@ def test_the_simulator_is_asked_like_genesys(loopback):
     assert lifetime > 0
     assert found == {maria.name: ["interact"], diego.name: []}
     assert name == diego.name
+
+
+# What "Test connection" and the list of queues ask
+
+
+def test_genesys_is_known_by_how_it_refuses_whom_it_does_not_know(payload):
+    call = genesys.anonymous_call(API)
+
+    assert "Authorization" not in call.headers
+    assert genesys.is_genesys(answered(call, payload("error_401_no_token"), 401))
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [("{}", 401), ("[]", 401), ("<html>", 401), ('{"code": "x"}', 200), ('{"code": "x"}', 503)],
+)
+def test_whatever_answers_otherwise_is_not_genesys(body, status):
+    assert not genesys.is_genesys(answered(genesys.anonymous_call(API), body, status))
+
+
+@pytest.fixture
+def queues_call():
+    return genesys.queues_call(API, "the-token", page=2)
+
+
+def test_queues_are_asked_for_by_the_page(queues_call):
+    assert queues_call.url == (
+        f"{API}/api/v2/routing/queues?pageSize=100&pageNumber=2&sortOrder=asc"
+    )
+    assert queues_call.headers["Authorization"] == "Bearer the-token"
+
+
+def test_a_queue_answers_by_itself_as_its_subtype_says_first(queues_call, payload):
+    queues, pages = genesys.read_queues(answered(queues_call, payload("routing_queues_page")))
+
+    assert [
+        ("Lynn - Soporte nivel 1", False),
+        ("Lynn - Ventas", True),
+        ("Back office correo", True),
+    ] == [(queue.name, queue.auto_answer) for queue in queues]
+    assert pages == 1
+
+
+def test_a_subtype_may_also_switch_it_off(queues_call):
+    message = {"enableAutoAnswer": True, "subTypeSettings": {"open": {"enableAutoAnswer": False}}}
+    entity = {"id": "A40C", "mediaSettings": {"message": message}, "autoAnswerOnly": True}
+
+    [queue], _pages = genesys.read_queues(
+        answered(queues_call, json.dumps({"entities": [entity, {"name": "no id"}, "x"]}))
+    )
+
+    assert ("a40c", "", False) == (queue.id, queue.name, queue.auto_answer)
+
+
+@pytest.mark.parametrize(
+    "settings", [None, "x", {}, {"message": []}, {"message": {"subTypeSettings": {"open": 1}}}]
+)
+def test_settings_that_say_nothing_mean_that_the_agent_has_to_accept(queues_call, settings):
+    body = json.dumps({"entities": [{"id": "q", "mediaSettings": settings}], "pageCount": "x"})
+
+    [queue], pages = genesys.read_queues(answered(queues_call, body))
+
+    assert (False, 1) == (queue.auto_answer, pages)
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", '{"entities": 1}', "<html>"])
+def test_what_is_no_list_of_queues_is_worth_asking_again(queues_call, body):
+    with pytest.raises(ServiceUnavailable):
+        genesys.read_queues(answered(queues_call, body))
+
+
+def test_queues_that_may_not_be_seen_are_a_missing_permission(queues_call, payload):
+    with pytest.raises(PermissionMissing):
+        genesys.read_queues(answered(queues_call, payload("error_403"), 403))

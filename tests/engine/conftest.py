@@ -14,10 +14,7 @@ from requests import PreparedRequest
 from connector import events, receive
 from connector.claim import claim
 from connector.models import AgentConnection, Queue, Tenant
-from connector.wake import CAN_CALL
 from connector.work import work
-
-collect_ignore = [] if CAN_CALL else ["test_wake_by_call.py"]
 
 API = "https://api.example.com"
 LOGIN = "https://login.example.com"
@@ -54,6 +51,8 @@ class Genesys:
     tokens_given: int = 0
     gives_names: bool = True
     status_answers: list[Answer] = field(default_factory=list)
+    query_answers: list[Answer] = field(default_factory=list)
+    odd_ids: set[str] = field(default_factory=set)
     token_answers: list[Answer] = field(default_factory=list)
     user_answers: list[Answer] = field(default_factory=list)
     during_status: list[Any] = field(default_factory=list)
@@ -93,10 +92,14 @@ class Genesys:
         if self.status_answers:
             return self.status_answers.pop(0)
         user_id = (request.url or "").split("/")[-2]
+        if user_id in self.odd_ids:
+            return _json({"code": "bad.request"}, 400)
         return _json(self._seen(user_id) or {})
 
     def query(self, request: PreparedRequest) -> Answer:
         self.calls.append("query")
+        if self.query_answers:
+            return self.query_answers.pop(0)
         if self.status_answers:
             return self.status_answers.pop(0)
         predicates = json.loads(request.body or "{}")["userFilter"]["predicates"]

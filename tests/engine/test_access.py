@@ -78,8 +78,8 @@ def test_the_token_is_stored_encrypted(tenant: Tenant, clock: Clock) -> None:
 
 def test_refused_credentials_are_not_tried_again_at_once(tenant: Tenant, clock: Clock) -> None:
     access.take(tenant, 1, clock.now)
-    _, error = access.keep(tenant, exchange(clock, 400), uuid.uuid4(), clock.now)
-    assert isinstance(error, CredentialsRefused)
+    assert "" == access.keep(tenant, exchange(clock, 400), uuid.uuid4(), clock.now)
+    assert isinstance(access.token_error(exchange(clock, 400)), CredentialsRefused)
 
     with pytest.raises(CredentialsRefused):
         access.take(tenant, 1, clock.forward(5))
@@ -95,6 +95,22 @@ def test_a_refused_token_is_dropped_unless_another_has_it_already(
     assert "newer" == access.take(tenant, 1, clock.now).token
     access.drop_token(tenant, "newer")
     assert access.take(tenant, 1, clock.now).renew
+
+
+def test_those_who_wait_for_the_budget_do_not_all_come_back_at_once(
+    tenant: Tenant, clock: Clock
+) -> None:
+    fetch(tenant, clock)
+    GenesysAccess.objects.update(calls_left=0, refilled_at=clock.now, ringing=2000)
+
+    waits = set()
+    for _ in range(20):
+        with pytest.raises(ServiceUnavailable) as caught:
+            access.spend(tenant, 1, clock.now)
+        waits.add(round(caught.value.retry_after or 0))
+
+    assert len(waits) > 5
+    assert max(waits) <= 11  # 40 calls at 4 a second
 
 
 def test_calls_stay_within_eighty_percent_of_what_genesys_allows(

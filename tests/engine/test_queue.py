@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
-from connector import heartbeat, tasks
+from connector import chores, clock, heartbeat, tasks
 from connector.models import AgentConnection, Heartbeat, Tenant
 from connector.queue import OrmBroker
 
@@ -41,7 +41,8 @@ def due_row(tenant: Tenant | None = None, key: str = "s:1") -> AgentConnection:
 
 def next_tasks(broker: OrmBroker) -> list[tuple[str, tuple[Any, ...]]]:
     """What is handed out now, signs of life left out."""
-    return [each for each in unpacked(broker.dequeue()) if each[0] != "connector.tasks.beat"]
+    by_itself = ("connector.tasks.beat", "connector.tasks.chore")
+    return [each for each in unpacked(broker.dequeue()) if each[0] not in by_itself]
 
 
 def unpacked(packed: Any) -> list[tuple[str, tuple[Any, ...]]]:
@@ -50,7 +51,7 @@ def unpacked(packed: Any) -> list[tuple[str, tuple[Any, ...]]]:
 
 
 def test_a_sign_of_life_goes_the_way_of_real_work(broker: OrmBroker) -> None:
-    ((function, arguments),) = unpacked(broker.dequeue())
+    (function, arguments), _ = unpacked(broker.dequeue())
     assert "connector.tasks.beat" == function
 
     tasks.beat(*arguments)
@@ -140,6 +141,20 @@ def test_what_comes_due_soon_is_not_slept_over(
     )
 
     assert 0.04 == waits.of(broker)
+
+
+def test_chores_are_handed_out_while_any_is_due(
+    broker: OrmBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chore = ("connector.tasks.chore", ())
+    assert chore in unpacked(broker.dequeue())
+    assert chore not in unpacked(broker.dequeue())  # not within the same second
+
+    tasks.chore()
+    while chores.is_due(clock.now()):
+        tasks.chore()
+    monkeypatch.setattr(broker, "_last_chore", 0.0)
+    assert chore not in unpacked(broker.dequeue())
 
 
 def test_ordinary_tasks_are_served_too(broker: OrmBroker) -> None:

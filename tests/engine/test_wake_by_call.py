@@ -9,6 +9,8 @@ from django.db import connection, connections
 
 from connector import wake
 
+pytestmark = pytest.mark.server
+
 
 def seconds_of(wait: float) -> float:
     started = time.monotonic()

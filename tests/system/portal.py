@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 import yaml
@@ -30,8 +30,12 @@ SECRETS = {
 class Portal:
     """One installation. `start` and `kill` may be called again and again on the same data."""
 
-    def __init__(self, database_url: str, redis_url: str = "") -> None:
+    def __init__(
+        self, database_url: str, redis_url: str = "", output: IO[bytes] | None = None
+    ) -> None:
+        """`output` takes what the processes print; None: it is printed here."""
         self.port = free_port()
+        self.output = output
         self.processes: list[subprocess.Popen[bytes]] = []
         self.environment = {
             **os.environ,
@@ -60,13 +64,15 @@ class Portal:
         content = yaml.safe_dump({"version": 1, "tenants": list(tenants)})
         self.run("applyconfig", "-", text=content)
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start a role in a session of its own; everything below it is killed with kill()."""
         process = subprocess.Popen(
             [sys.executable, "manage.py", *command],
             cwd=ROOT,
-            env=self.environment,
+            env=self.environment | environment,
             start_new_session=True,
+            stdout=self.output,
+            stderr=self.output,
         )
         self.processes.append(process)
         return process
@@ -135,19 +141,14 @@ class Portal:
 
     def kill(self) -> None:
         """SIGKILL for every process of the portal, as if the machine had lost its power."""
-        for pid in self.pids():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        end(self.pids())
         for process in self.processes:
             process.wait()
         self.processes.clear()
 
     def pids(self) -> list[int]:
         """Whatever runs with this portal's own port in its environment."""
-        mark = f"PORTAL_BASE_URL=http://127.0.0.1:{self.port}".encode()
-        return [pid for pid in _all_pids() if mark in _environ(pid)]
+        return processes_with(f"PORTAL_BASE_URL=http://127.0.0.1:{self.port}")
 
     def stop(self) -> None:
         for process in self.processes:
@@ -155,6 +156,20 @@ class Portal:
         for process in self.processes:
             process.wait(20)
         self.processes.clear()
+
+
+def processes_with(variable: str) -> list[int]:
+    """Those that have `NAME=value` in the environment they were started with."""
+    return [pid for pid in _all_pids() if variable.encode() in _environ(pid)]
+
+
+def end(pids: Sequence[int]) -> None:
+    """SIGKILL for each that is still there."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
 
 
 def _all_pids() -> list[int]:
@@ -207,11 +222,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def postgres_database(server_url: str) -> Iterator[str]:
+def postgres_database(server_url: str, template: str = "template1") -> Iterator[str]:
     """A database of this test's own on the server that TEST_POSTGRES_URL names."""
     name = f"portal_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
             yield f"{server_url.rpartition('/')[0]}/{name}"
         finally:

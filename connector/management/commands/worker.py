@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 1.0  # seconds
 SILENT_AFTER = timedelta(seconds=12)  # even a batch in which all hangs beats every 8 s
-STARTS_WITHIN = timedelta(seconds=15)
+STARTS_WITHIN = 15.0  # seconds
 STOPS_WITHIN = 12.0  # seconds; whatever is not done then comes due again elsewhere
 PAUSE_AFTER_DEATH = 1.0  # seconds
 
@@ -45,7 +45,7 @@ class Supervisor:
     def __init__(self) -> None:
         self.is_stopping = False
         self.cluster: BaseProcess | None = None
-        self.started_at = clock.now()
+        self.started_at = time.monotonic()
 
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,20 +67,19 @@ class Supervisor:
 
     def _start(self) -> None:
         os.environ["PORTAL_CLUSTER"] = uuid.uuid4().hex[:8]
-        self.started_at = clock.now()
+        self.started_at = time.monotonic()
         self.cluster = fork(_run_cluster, "portal-cluster")
         logger.info("Worker %s started", own_name())
 
     def _is_silent(self) -> bool:
-        now = clock.now()
-        if now < self.started_at + STARTS_WITHIN:
+        if time.monotonic() < self.started_at + STARTS_WITHIN:
             return False
         try:
-            beats = Heartbeat.objects.filter(name=own_name(), seen_at__gt=now - SILENT_AFTER)
-            return not beats.exists()
+            since = clock.now() - SILENT_AFTER
+            return not Heartbeat.objects.filter(name=own_name(), seen_at__gt=since).exists()
         except (DatabaseError, InterfaceError):
             connections.close_all()
-            self.started_at = now  # nobody could give a sign of life; wait for the next
+            self.started_at = time.monotonic()  # nobody could give a sign; wait for the next
             return False
 
     def _replace(self, why: str) -> None:

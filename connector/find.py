@@ -1,0 +1,333 @@
+"""Which connections are looked for: the same filter for the list, the export and the API.
+
+Every way to narrow them down is served by an index; nothing is found by a part of an id.
+"""
+
+import operator
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import reduce
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.db import connection as database
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from connector.domain import REASONS, Reason, State
+from connector.events import ACD_END, USER_END, USER_START
+from connector.models import NEEDS_A_PERSON, AgentConnection, EventOutcome, Queue, Tenant
+
+KINDS = (USER_START, ACD_END, USER_END)
+FIRST = ("q", "state", "outcome", "tenant")
+LONGEST = 255
+FEW = 1_000  # rows that can be named one by one
+MANY = 5_000  # rows that are quickly sorted by time
+LAST_CHARACTER = "\U0010ffff"
+
+
+class MomentInput(forms.DateTimeInput):
+    """The browser's own field for date and time, in the reader's zone."""
+
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"step": 1})
+
+    def format_value(self, value: Any) -> str | None:
+        moment = _moment(value)
+        return timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M:%S") if moment else None
+
+
+class MomentField(forms.DateTimeField):
+    """A date or time in ISO 8601; without a zone it is in the active one."""
+
+    widget = MomentInput
+
+    def to_python(self, value: Any) -> datetime | None:
+        # A "+" that was not escaped in an address has become a space.
+        return super().to_python(value.replace(" ", "+") if _has_lost_its_plus(value) else value)
+
+
+def _has_lost_its_plus(value: Any) -> bool:
+    return isinstance(value, str) and "T" in value and " " in value
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, str):
+        try:
+            value = parse_datetime(value.strip().replace(" ", "+"))
+        except ValueError:
+            return None
+    if isinstance(value, datetime) and timezone.is_naive(value):
+        return timezone.make_aware(value)
+    return value if isinstance(value, datetime) else None
+
+
+class TimeRange(forms.Form):
+    """What every filter has: one tenant, and from when to when."""
+
+    tenant = forms.ChoiceField(label=gettext_lazy("Tenant"), required=False)
+    since = MomentField(
+        label=gettext_lazy("From"),
+        required=False,
+        error_messages={"invalid": gettext_lazy("Enter a date, or a date and a time.")},
+    )
+    until = MomentField(
+        label=gettext_lazy("Until"),
+        required=False,
+        error_messages={"invalid": gettext_lazy("Enter a date, or a date and a time.")},
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None, tenants: Iterable[Tenant]) -> None:
+        """`tenants`: those that the reader may see."""
+        super().__init__(data, label_suffix="")
+        self.tenants = {tenant.slug: tenant for tenant in tenants}
+        field = self.fields["tenant"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101
+        field.choices = [
+            ("", _("All tenants")),
+            *((slug, tenant.name) for slug, tenant in self.tenants.items()),
+        ]
+        field.error_messages["invalid_choice"] = _("There is no tenant “%(value)s”.")
+
+    def narrow(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Nothing is found as long as there is a mistake in it."""
+        return rows.filter(self.condition()) if self.is_valid() else rows.none()
+
+    def condition(self) -> Q:
+        return self.span()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = self.cleaned_data
+        since, until = cleaned.get("since"), cleaned.get("until")
+        if since and until and since >= until:
+            self.add_error("until", _("This is not after the beginning."))
+        return cleaned
+
+    @property
+    def first(self) -> list[forms.BoundField]:
+        """Those that are used most."""
+        return [self[name] for name in FIRST if name in self.fields]
+
+    @property
+    def more(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name not in FIRST]
+
+    @property
+    def asks_more(self) -> bool:
+        return any(field.name in self.asked or field.errors for field in self.more)
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """What narrows the list down, as an address says it."""
+        values = {name: self[name].data for name in self.fields}
+        return {name: str(value) for name, value in values.items() if value}
+
+    @property
+    def address(self) -> str:
+        """The same, ready to be put after a "?"."""
+        return urlencode(self.asked)
+
+    @property
+    def mistakes(self) -> dict[str, str]:
+        return {name: " ".join(map(str, errors)) for name, errors in self.errors.items()}
+
+    def span(self) -> Q:
+        """Tenant and times as a condition, good for every table that has `received_at`."""
+        asked = self.cleaned_data
+        condition = Q()
+        if asked["tenant"]:
+            condition &= Q(tenant_id=self.tenants[asked["tenant"]].pk)
+        if asked["since"]:
+            condition &= Q(received_at__gte=asked["since"])
+        if asked["until"]:
+            condition &= Q(received_at__lt=asked["until"])
+        return condition
+
+
+class ConnectionFilter(TimeRange):
+    q = forms.CharField(
+        label=gettext_lazy("Search"),
+        required=False,
+        max_length=LONGEST,
+        help_text=gettext_lazy(
+            "A whole conversation, session, agent or connection id, or how an agent's name begins"
+        ),
+    )
+    state = forms.ChoiceField(
+        label=gettext_lazy("State"),
+        required=False,
+        choices=[("", gettext_lazy("All states")), *State.choices],
+        error_messages={"invalid_choice": gettext_lazy("There is no state “%(value)s”.")},
+    )
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        choices=[("", gettext_lazy("All reasons")), *Reason.choices],
+        error_messages={"invalid_choice": gettext_lazy("There is no reason “%(value)s”.")},
+    )
+    queue = forms.CharField(
+        label=gettext_lazy("Queue (name or id)"), required=False, max_length=LONGEST
+    )
+    agent = forms.CharField(
+        label=gettext_lazy("Agent (name or id)"), required=False, max_length=LONGEST
+    )
+    conversation = forms.CharField(
+        label=gettext_lazy("Conversation id"), required=False, max_length=LONGEST
+    )
+    waiting = forms.BooleanField(label=gettext_lazy("Needs a person"), required=False)
+    field_order = [
+        "q",
+        "state",
+        "reason",
+        "tenant",
+        "queue",
+        "agent",
+        "conversation",
+        "since",
+        "until",
+    ]
+
+    def condition(self) -> Q:
+        asked = self.cleaned_data
+        condition = self.span() & _state(asked["state"], asked["reason"])
+        if asked["q"]:
+            condition &= _pasted(asked["q"])
+        if asked["waiting"]:
+            condition &= NEEDS_A_PERSON
+        if asked["conversation"]:
+            condition &= Q(conversation_id__in=spellings(asked["conversation"]))
+        if asked["queue"]:
+            condition &= Q(queue_id__in=self._queues(asked["queue"]))
+        if asked["agent"]:
+            condition &= _agent(asked["agent"])
+        return condition
+
+    def _queues(self, wanted: str) -> set[str]:
+        named = Queue.objects.filter(tenant__in=self.tenants.values(), name__iexact=wanted)
+        return {*spellings(wanted), *named.values_list("genesys_id", flat=True)}
+
+
+class EventFilter(TimeRange):
+    q = forms.CharField(
+        label=gettext_lazy("Search"),
+        required=False,
+        max_length=LONGEST,
+        help_text=gettext_lazy("A whole conversation id"),
+    )
+    outcome = forms.ChoiceField(
+        label=gettext_lazy("What became of it"),
+        required=False,
+        choices=[("", gettext_lazy("Everything")), *EventOutcome.choices],
+        error_messages={"invalid_choice": gettext_lazy("There is no outcome “%(value)s”.")},
+    )
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Topic"),
+        required=False,
+        choices=[("", gettext_lazy("All topics")), *((kind, kind) for kind in KINDS)],
+        error_messages={"invalid_choice": gettext_lazy("There is no topic “%(value)s”.")},
+    )
+    field_order = ["q", "outcome", "kind", "tenant", "since", "until"]
+
+    def condition(self) -> Q:
+        asked = self.cleaned_data
+        condition = self.span()
+        if asked["q"]:
+            condition &= Q(conversation_id__in=spellings(asked["q"]))
+        if asked["outcome"]:
+            condition &= Q(outcome=asked["outcome"])
+        if asked["kind"]:
+            condition &= Q(kind=asked["kind"])
+        return condition
+
+
+def _state(state: str, reason: str) -> Q:
+    """A reason belongs to one state, whose index then serves."""
+    if not reason:
+        return Q(state=state) if state else Q()
+    of_reason = next(each for each, reasons in REASONS.items() if reason in reasons)
+    return Q(state=of_reason, reason=reason) if state in ("", of_reason) else Q(pk__in=[])
+
+
+def _pasted(term: str) -> Q:
+    """By a whole conversation, session, agent or connection id, or by how a name begins.
+
+    One index after the other: an OR over all of them would use none.
+    """
+    for match in _ids(term):
+        if AgentConnection.objects.filter(**match).order_by().exists():
+            return Q(**match)
+    return name_begins(term)
+
+
+def _agent(term: str) -> Q:
+    known = Q(user_id__in=spellings(term))
+    if " " not in term and AgentConnection.objects.filter(known).order_by().exists():
+        return known
+    return name_begins(term)
+
+
+def _ids(term: str) -> list[dict[str, Any]]:
+    if " " in term:
+        return []
+    names = ("conversation_id", "user_id", "session_id")
+    matches: list[dict[str, Any]] = [{f"{name}__in": spellings(term)} for name in names]
+    try:
+        return [{"pk": uuid.UUID(term)}, *matches]
+    except ValueError:
+        return matches
+
+
+def spellings(term: str) -> list[str]:
+    """Ids are kept as they came, which is in lower case, or as they were typed."""
+    plain = term.strip().replace("\x00", "")
+    return sorted({plain, plain.lower()})
+
+
+def name_begins(term: str) -> Q:
+    """Names that begin like this, in small letters or large.
+
+    The index of names serves for the first word, as it is likely to be spelt. Where very many
+    begin so it serves for all that was typed; of what is common then the newest are found sooner
+    without it.
+    """
+    term = term.strip().replace("\x00", "")
+    begins = Q(user_name__istartswith=term)
+    first, whole = _spellings(term.split(" ")[0]), _spellings(term)
+    if _count(first) <= MANY:
+        return _known(_any(first) & begins)
+    return _known(_any(whole) & begins) if 0 < _count(whole) <= MANY else begins
+
+
+def _known(condition: Q) -> Q:
+    """The few rows themselves, or databases would rather look through all rows of a tenant."""
+    rows = AgentConnection.objects.filter(condition).order_by()
+    ids = list(rows.values_list("pk", flat=True)[: FEW + 1])
+    return Q(pk__in=ids) if len(ids) <= FEW else condition
+
+
+def _spellings(text: str) -> list[Q]:
+    return [_begins(each) for each in {text, text.lower(), text.upper(), text.title()}]
+
+
+def _any(conditions: list[Q]) -> Q:
+    return reduce(operator.or_, conditions)
+
+
+def _count(conditions: list[Q]) -> int:
+    """Of each no further than to one more than MANY. The index alone answers that."""
+    names = AgentConnection.objects.order_by().values("user_name")
+    return sum(names.filter(each)[: MANY + 1].count() for each in conditions)
+
+
+def _begins(text: str) -> Q:
+    """SQLite's LIKE knows no index; PostgreSQL's order of letters is the locale's."""
+    if database.vendor == "sqlite":
+        return Q(user_name__gte=text, user_name__lt=text + LAST_CHARACTER)
+    return Q(user_name__startswith=text)
