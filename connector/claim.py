@@ -4,10 +4,10 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 from django.db import connection, transaction
-from django.db.models import BooleanField, Count, ExpressionWrapper, Min, Q
+from django.db.models import BooleanField, ExpressionWrapper, Min, Q
 
 from connector.batch import LEASE
 from connector.clients.genesys import MAX_AGENTS
@@ -15,6 +15,15 @@ from connector.domain import State
 from connector.models import AgentConnection
 from connector.threads import SIDE_BY_SIDE
 
+# Written out, since they are asked several times a second, and composing them costs more.
+_DUE = """
+SELECT tenant_id, state FROM connector_agentconnection
+WHERE due_at <= %s GROUP BY tenant_id, state ORDER BY MIN(due_at)
+"""
+_HELD = """
+SELECT tenant_id, COUNT(DISTINCT lease) FROM connector_agentconnection
+WHERE lease IS NOT NULL AND due_at > %s GROUP BY tenant_id
+"""
 _NEXT_DUE = "SELECT MIN(due_at) FROM connector_agentconnection WHERE due_at IS NOT NULL"
 MOST_ROWS = 500  # of 50 agents, in one batch of checks
 
@@ -42,13 +51,9 @@ def claim(now: datetime, *, most: int, workers: int = 2) -> list[Claim]:
     deliveries as are posted side by side. No row is in two batches, whoever else claims. One of
     the `workers` there are is always left to other tenants, whatever hangs or bursts at one.
     """
-    due = (
-        AgentConnection.objects.filter(due_at__lte=now)
-        .values_list("tenant_id", "state")
-        .annotate(first=Min("due_at"))
-        .order_by("first")
-    )
-    waiting = [(tenant_id, State(state)) for tenant_id, state, _ in due]
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE, [_adapted(now)])
+        waiting = [(tenant_id, State(state)) for tenant_id, state in cursor.fetchall()]
     held = _batches_held(now) if waiting else Counter()
     claims: list[Claim] = []
     for tenant_id, state in waiting:
@@ -62,9 +67,13 @@ def claim(now: datetime, *, most: int, workers: int = 2) -> list[Claim]:
 
 def _batches_held(now: datetime) -> Counter[int]:
     """How many batches of each tenant are being worked on, or wait for a worker."""
-    leased = AgentConnection.objects.filter(lease__isnull=False, due_at__gt=now)
-    batches = leased.order_by().values_list("tenant_id").annotate(Count("lease", distinct=True))
-    return Counter(dict(batches))
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD, [_adapted(now)])
+        return Counter(dict(cursor.fetchall()))
+
+
+def _adapted(moment: datetime) -> Any:
+    return connection.ops.adapt_datetimefield_value(moment)
 
 
 def _claim(tenant_id: int, state: State, now: datetime) -> Claim | None:

@@ -19,6 +19,7 @@ from connector.events import ACD_END, USER_END, AcdEnd, Unused, UserEnd, UserSta
 from connector.events import Event as Parsed
 from connector.history import History
 from connector.models import AgentConnection, Event, EventOutcome, Queue, Tenant
+from connector.models.bulk import insert
 
 BODY_KEPT = 16 * 1024  # characters
 
@@ -188,7 +189,7 @@ def _open(
     if offers.came_before_an_answer(row, known.rows):
         row.superseded_at = now
     row.settle(now)
-    row.save(force_insert=True)
+    insert([row])
     _link(early, row)
     return row
 
@@ -255,7 +256,7 @@ def _queue(tenant: Tenant, queue_id: str) -> Queue | None:
 
 
 def _record(tenant: Tenant, event: Parsed, result: Result, body: str, now: datetime) -> None:
-    Event.objects.create(
+    told = Event(
         tenant=tenant,
         connection=result.row,
         received_at=now,
@@ -266,6 +267,7 @@ def _record(tenant: Tenant, event: Parsed, result: Result, body: str, now: datet
         body=body[:BODY_KEPT],
         **_leg_columns(event),
     )
+    insert([told])
 
 
 def _leg_columns(event: Parsed) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from connector.clients.base import KEPT_BYTES, Call, Exchange
 from connector.domain import Kind, Outcome, new_id
 from connector.errors import AddressNotAllowed, NotSent, ServiceError, ServiceUnavailable
 from connector.models import AgentConnection, Attempt
-from connector.models.bulk import update_each
+from connector.models.bulk import insert, update_each
 
 NOT_THERE = "not there"
 MOVED_ON = "the connection had moved on before this answer came"
@@ -63,7 +63,7 @@ def open_each(
 ) -> dict[uuid.UUID, Attempt]:
     """The same where each connection has a call of its own."""
     attempts = [_new_attempt(row, kind, calls[row.pk], now) for row in rows]
-    Attempt.objects.bulk_create(attempts)
+    insert(attempts)
     return {attempt.connection_id: attempt for attempt in attempts}
 
 
@@ -193,7 +193,7 @@ def close_checks(
     update_each(Attempt, first)
     _count_again(again, exchange)
     Attempt.objects.filter(pk__in=changed).update(reopened_at=None)
-    Attempt.objects.bulk_create(fresh)
+    insert(fresh)
     _close_unheld([attempts[pk] for pk in attempts if pk not in closed], exchange)
     return closed
 

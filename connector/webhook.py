@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from drf_spectacular.types import OpenApiTypes
@@ -105,8 +105,20 @@ class EventsView(APIView):
         },
     )
     def post(self, request: Request, slug: str) -> Response:
-        now = clock.now()
         body = _read(request)
+        # A lost connection shows itself; asking beforehand would cost every post a round trip.
+        connection.health_check_done = True  # type: ignore[attr-defined]
+        try:
+            return self._store(request, slug, body)
+        except (OperationalError, InterfaceError):
+            if connection.is_usable():
+                raise
+            connection.close()
+            return self._store(request, slug, body)
+
+    def _store(self, request: Request, slug: str, body: bytes) -> Response:
+        """What was stored already by a try that lost its connection is a duplicate for the next."""
+        now = clock.now()
         tenant = authenticate(request, slug, now)
         _accept(request, body, tenant, now)
         try:

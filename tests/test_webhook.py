@@ -597,3 +597,36 @@ def test_a_defect_of_ours_is_answered_in_json(client, db, monkeypatch):
     answer = client.post("/api/v1/tenants/banco-sur/events")
 
     assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
+
+
+def test_the_answer_says_how_long_it_is_and_sets_no_cookie(post, start):
+    for answer in (post(start), post(b"{")):
+        assert str(len(answer.content)) == answer.headers["Content-Length"]
+        assert not answer.cookies
+
+
+def test_a_host_that_is_not_ours_is_refused(client, tenant):
+    answer = client.post(f"/api/v1/tenants/{tenant.slug}/events", headers={"host": "elsewhere.com"})
+
+    assert (400, "bad_request") == (answer.status_code, answer.json()["error"])
+
+
+def test_an_address_below_the_tenants_that_there_is_not_is_not_found(client, tenant):
+    assert client.post(f"/api/v1/tenants/{tenant.slug}/nothing").status_code == 404
+
+
+def test_a_connection_that_was_lost_meanwhile_is_opened_anew(post, start, monkeypatch):
+    """Closing it is left out: within a test's transaction it is the only one."""
+    lost, closed = [OperationalError("server closed the connection unexpectedly")], []
+    monkeypatch.setattr(connection, "is_usable", lambda: False)
+    monkeypatch.setattr(connection, "close", lambda: closed.append(True))
+
+    def fails_once(execute, sql, params, many, context):
+        if lost:
+            raise lost.pop()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fails_once):
+        assert post(start).status_code == 202
+
+    assert [True] == closed
