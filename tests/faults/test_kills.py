@@ -1,0 +1,82 @@
+"""A worker is killed at each labelled point; what it was at is done by the next one."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from connector.simulator.server import Simulator
+from tests.faults.conftest import Make, full_or_short, happened
+from tests.faults.ledger import Books, Ledger, wait_until_final
+from tests.faults.offers import OVER, answer_of, automatic, end_of, manual
+from tests.system.conftest import tenant_of
+from tests.system.portal import wait_until
+
+# The label, and how often Lynn is told in the end: twice only if the kill falls between its answer
+# and our commit.
+POINTS = {
+    "after claim": 1,
+    "before work": 1,
+    "before commit of take": 1,
+    "after commit of take": 1,
+    "before token": 1,
+    "after token": 1,
+    "before commit of token": 1,
+    "after commit of token": 1,
+    "before status": 1,
+    "after status": 1,
+    "before commit of status": 1,
+    "after commit of status": 1,
+    "before post": 1,
+    "after post": 2,
+    "before commit of post": 2,
+    "after commit of post": 1,
+    "before acknowledgement": 1,
+}
+# The second look at an agent who is still ringing: its check is folded into the first one.
+AGAIN = ("before status", "after status", "before commit of status", "after commit of status")
+# The worker dies here, and before another one looks, events tell that all is over.
+MEANWHILE = ("after token", "after status", "before commit of status")
+ENDED = "ended-"
+
+
+@pytest.mark.parametrize("scope", full_or_short(["process", "cluster"], ["process"]))
+@pytest.mark.parametrize("kind", full_or_short(["sqlite", "postgres"], ["postgres"]))
+def test_a_worker_killed_anywhere_loses_nothing(
+    make_portal: Make, simulator: Simulator, kind: str, scope: str
+) -> None:
+    """One tenant for each point, so that all of them take the time of one lease."""
+    portal = make_portal(kind)
+    kills = {label.replace(" ", "-"): [label, 1] for label in POINTS}
+    kills |= {label.replace(" ", "-") + "-again": [label, 2] for label in AGAIN}
+    kills |= {f"{ENDED}{label.replace(' ', '-')}": [label, 1] for label in MEANWHILE}
+    portal.environment |= {"FAULT_KILLS": json.dumps(kills), "FAULT_SCOPE": scope}
+    portal.configure(*(tenant_of(simulator, slug) for slug in kills))
+    portal.serve()
+    books = Books(portal)
+
+    def reached(slug: str) -> int:
+        return happened(portal, f"reached-{slug}")
+
+    for slug, (label, number) in kills.items():
+        most = POINTS[label] if scope == "process" else 1 + len(kills)
+        usual = manual(simulator, slug, answer_after=10.0 * (number - 1))
+        over = replace(usual, ends=(OVER,))
+        delivered = replace(usual, told=(POINTS[label], most))
+        books.post(over if slug.startswith(ENDED) else delivered)
+    patience = 60 if scope == "process" else 240
+    for case in [case for case in books.cases if case.slug.startswith(ENDED)]:
+        wait_until(lambda slug=case.slug: reached(slug), patience, f"{case.slug} was reached")
+        books.tell(case.slug, answer_of(simulator, case))
+        books.tell(case.slug, end_of(simulator, case, interacting=3))
+    wait_until(
+        lambda: all(reached(slug) >= number for slug, (_, number) in kills.items()),
+        patience,
+        "every point was reached",
+    )
+    for slug in kills:
+        books.post(manual(simulator, slug, 1, answer_after=1))
+        books.post(automatic(simulator, slug, 2))
+    wait_until_final(portal, 60)
+
+    Ledger(portal, simulator, books).balance()
