@@ -127,7 +127,7 @@ class TimeRange(forms.Form):
     def asked(self) -> dict[str, str]:
         """What narrows the list down, as an address says it."""
         values = {name: self[name].data for name in self.fields}
-        return {name: str(value) for name, value in values.items() if value}
+        return {name: "on" if value is True else value for name, value in values.items() if value}
 
     @property
     def address(self) -> str:

@@ -1,5 +1,33 @@
 """The admin: one file a page family."""
 
-from connector.admin import connections, events, site, tenants
+from connector.admin import (
+    changes,
+    connections,
+    dashboard,
+    events,
+    export,
+    failed,
+    people,
+    reader,
+    replays,
+    simulator_page,
+    site,
+    tenants,
+    workers,
+)
 
-__all__ = ["connections", "events", "site", "tenants"]
+__all__ = [
+    "changes",
+    "connections",
+    "dashboard",
+    "events",
+    "export",
+    "failed",
+    "people",
+    "reader",
+    "replays",
+    "simulator_page",
+    "site",
+    "tenants",
+    "workers",
+]

@@ -1,25 +1,34 @@
 """Agent connections: the list, and the page that tells what happened to one."""
 
-import uuid
+import json
 from typing import Any
+from urllib.parse import quote
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
-from django.db.models.expressions import Combinable
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from connector.admin.base import TenantFilter
-from connector.admin.display import NOTHING, identifier, masked, moment, seconds, state_badge
+from connector.admin.display import (
+    NOTHING,
+    identifier,
+    moment,
+    reason_words,
+    seconds,
+    state_badge,
+)
 from connector.admin.interventions import InterventionViews, buttons
 from connector.admin.timeline import Rights, timeline, took
+from connector.audit.export import record
 from connector.explain import explain
-from connector.models import AgentConnection
+from connector.find import ConnectionFilter
+from connector.masking import masked
+from connector.models import AgentConnection, Tenant
 
 MOST_STEPS = 500
 MOST_NEIGHBOURS = 20
@@ -28,7 +37,8 @@ Facts = list[tuple[str, Any]]
 
 @admin.register(AgentConnection)
 class ConnectionAdmin(InterventionViews):
-    lookups = ("state__exact", "tenant__id__exact", "answer_mode__exact")
+    filter_form = ConnectionFilter
+    lookups = tuple(ConnectionFilter.base_fields)
     list_display = [
         "received",
         "state_in_words",
@@ -39,12 +49,7 @@ class ConnectionAdmin(InterventionViews):
         "checks",
         "took_in_words",
     ]
-    list_filter = ["state", ("tenant", TenantFilter), "answer_mode"]
     list_select_related = ["tenant"]
-    search_fields = ["conversation_id"]  # makes the box appear; get_search_results does the search
-    search_help_text = gettext_lazy(
-        "A whole conversation, session, agent or connection id, or how an agent's name begins"
-    )
     change_form_template = "admin/connector/agentconnection/change_form.html"
     fields = ()
     empty_text = gettext_lazy(
@@ -52,13 +57,16 @@ class ConnectionAdmin(InterventionViews):
         "make a webhook token, and let Genesys send its events to the address shown there."
     )
 
-    @admin.display(description=gettext_lazy("received"), ordering="received_at")
+    @admin.display(description=gettext_lazy("received"))
     def received(self, connection: AgentConnection) -> SafeString | str:
         return moment(connection.received_at)
 
     @admin.display(description=gettext_lazy("state"))
     def state_in_words(self, connection: AgentConnection) -> SafeString:
-        return state_badge(connection.state)
+        if not connection.reason or connection.reason == connection.state:
+            return state_badge(connection.state)
+        badge, why = state_badge(connection.state), reason_words(connection.reason)
+        return format_html('{} <span class="quiet why">{}</span>', badge, why)
 
     @admin.display(description=gettext_lazy("agent"))
     def agent(self, connection: AgentConnection) -> SafeString | str:
@@ -80,17 +88,31 @@ class ConnectionAdmin(InterventionViews):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("tenant")
 
-    def get_ordering(self, request: HttpRequest) -> list[str | Combinable]:
-        """Newest first, by whichever index serves: ids sort by birth, and state and tenant each
-        have an index that goes on with the time."""
-        narrowed = {"state__exact", "tenant__id__exact"} & request.GET.keys()
-        return ["-received_at", "-id"] if narrowed else ["-id"]
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = dict(extra_context or {})
+        if request.user.has_perm("connector.export_audit"):
+            context["export_url"] = reverse("admin:export")
+        return super().changelist_view(request, context)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.strip()
-        return (_found(queryset, term) if term else queryset), False
+    def get_urls(self) -> list[URLPattern]:
+        download = self.admin_site.admin_view(self.download)
+        name = "connector_agentconnection_download"
+        return [path("<path:object_id>/json/", download, name=name), *super().get_urls()]
+
+    def download(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The audit record of one connection, as CONTRACT 6 has it."""
+        connection = self._found(request, object_id)
+        assert isinstance(connection, AgentConnection)  # noqa: S101
+        told = record(
+            connection, list(connection.attempts.all()), hide=not rights_of(request).external_id
+        )
+        return HttpResponse(
+            json.dumps(told, ensure_ascii=False, indent=2) + "\n",
+            content_type="application/json; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="connection-{told["id"]}.json"'},
+        )
 
     def change_view(
         self,
@@ -107,18 +129,23 @@ class ConnectionAdmin(InterventionViews):
 
     def _story(self, request: HttpRequest, connection: AgentConnection) -> dict[str, Any]:
         rights = rights_of(request)
+        offered = buttons(request, connection)
         bodies = () if rights.bodies else ("request_body", "response_body")
         body = () if rights.bodies else ("body",)
         attempts = list(connection.attempts.defer(*bodies)[:MOST_STEPS])
         events = connection.events.defer(*body).order_by("received_at")[:MOST_STEPS]
         return {
             "title": _("Connection"),
+            "subtitle": connection.conversation_id,
             "badge": state_badge(connection.state),
-            "sentence": explain(connection, attempts=attempts),
+            "sentence": rights.read(explain(connection, attempts=attempts), connection),
             "facts": _facts(connection, rights),
             "entries": timeline(connection, events, attempts, rights),
             "neighbours": _neighbours(connection),
-            "buttons": buttons(request, connection),
+            "possible": [button for button in offered if not button.why_not],
+            "impossible": [button for button in offered if button.why_not],
+            "in_genesys": in_genesys(connection.tenant, connection.conversation_id),
+            "waits": _waits(request, connection),
         }
 
 
@@ -129,26 +156,17 @@ def rights_of(request: HttpRequest) -> Rights:
     )
 
 
-def _found(queryset: QuerySet[AgentConnection], term: str) -> QuerySet[AgentConnection]:
-    """Whole ids first, one index after the other: an OR over all of them would use none."""
-    for match in _matches(term):
-        found = queryset.filter(**match)
-        if found.exists():
-            return found
-    return queryset.filter(user_name__istartswith=term)
+def in_genesys(tenant: Tenant, conversation_id: str) -> str:
+    """Where Genesys Cloud shows the conversation; "" where the tenant's Genesys is elsewhere."""
+    if tenant.api_url:
+        return ""
+    known = quote(conversation_id, safe="")
+    return f"https://apps.{tenant.region}/directory/#/analytics/interactions/{known}/admin"
 
 
-def _matches(term: str) -> list[dict[str, Any]]:
-    if " " in term:
-        return []
-    spellings = sorted({term, term.lower()})
-    matches: list[dict[str, Any]] = [
-        {f"{name}__in": spellings} for name in ("conversation_id", "user_id", "session_id")
-    ]
-    try:
-        return [{"pk": uuid.UUID(term)}, *matches]
-    except ValueError:
-        return matches
+def _waits(request: HttpRequest, connection: AgentConnection) -> bool:
+    """Whether this person may say that it is dealt with."""
+    return connection.needs_a_person and request.user.has_perm("connector.acknowledge")
 
 
 def _neighbours(connection: AgentConnection) -> list[dict[str, Any]]:
@@ -185,7 +203,7 @@ def _facts(connection: AgentConnection, rights: Rights) -> Facts:
         (_("Checks"), connection.checks),
         (_("Deliveries tried"), connection.tries),
         (_("Duplicates received"), connection.duplicates),
-        (_("Trouble"), connection.trouble_detail),
+        (_("Trouble"), rights.read(connection.trouble_detail, connection)),
         (_("Media type"), connection.media_type),
         (_("Provider"), connection.provider),
         (_("External id"), external_id),

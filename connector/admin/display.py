@@ -1,8 +1,7 @@
 """How values are shown: states, times, durations, ids, and what not everybody may read."""
 
 import json
-import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -11,15 +10,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from connector.domain import Reason, State
+from connector.masking import without_address
 
 NOTHING = "—"
-HIDDEN = "••••"
-
-# The keys under which events, and what we tell Lynn, hold the address of Lynn's customer.
-_PERSONAL = re.compile(
-    r'("(?:addressTo|addressFrom|externalId|to|from)"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^\s",\[\]{}]+)',
-    re.IGNORECASE,
-)
 
 
 def state_badge(state: str) -> SafeString:
@@ -38,8 +31,18 @@ def moment(at: datetime | None) -> SafeString | str:
     local = timezone.localtime(at)
     this_year = local.year == timezone.localtime().year
     shown = date_format(local, "j M, H:i:s" if this_year else "j M Y, H:i:s")
-    utc = at.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", " UTC")
-    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), utc, shown)
+    return _time(at, shown)
+
+
+def clock(at: datetime) -> SafeString:
+    """The time of day alone, where the day is known."""
+    return _time(at, date_format(timezone.localtime(at), "H:i:s"))
+
+
+def _time(at: datetime, shown: str) -> SafeString:
+    utc = at.astimezone(UTC).isoformat(sep=" ", timespec="milliseconds")
+    title = utc.replace("+00:00", " UTC")
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), title, shown)
 
 
 def seconds(span: timedelta) -> str:
@@ -72,26 +75,13 @@ def reason_words(reason: str) -> str:
     return reason.replace("_", " ").capitalize()
 
 
-def masked(value: str) -> str:
-    """The first and last two characters; of a short text nothing."""
-    if not value:
-        return ""
-    return f"{value[:2]}{HIDDEN}{value[-2:]}" if len(value) > 6 else HIDDEN
-
-
 def readable_body(body: str, *, external_id: str = "", hide: bool) -> str:
     """A body laid out to be read; with `hide`, without the address of Lynn's customer.
 
     It may have been cut off when it was stored, so it need not be JSON any more.
     """
     text = _laid_out(body)
-    if not hide:
-        return text
-    text = _PERSONAL.sub(_mask_value, text)
-    if len(external_id) > 3:
-        for spelling in {external_id, json.dumps(external_id)[1:-1]}:
-            text = text.replace(spelling, masked(external_id))
-    return text
+    return without_address(text, external_id) if hide else text
 
 
 def _laid_out(body: str) -> str:
@@ -100,9 +90,3 @@ def _laid_out(body: str) -> str:
     except (ValueError, RecursionError):
         return body
     return json.dumps(content, indent=2, ensure_ascii=False)
-
-
-def _mask_value(match: re.Match[str]) -> str:
-    if match[2] in ("null", "true", "false", '""'):
-        return match[0]
-    return f'{match[1]}"{masked(match[2].strip(chr(34)))}"'

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
-from django.db.models.expressions import Combinable
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -13,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from connector.admin.base import ReadOnlyAdmin, TenantFilter
+from connector.admin.base import FilteredAdmin
 from connector.admin.connections import Facts, rights_of
 from connector.admin.display import (
     NOTHING,
@@ -23,7 +22,11 @@ from connector.admin.display import (
     readable_body,
     reason_words,
 )
+from connector.find import EventFilter
+from connector.masking import without_address
 from connector.models import Event, EventOutcome
+
+LONGEST_QUOTE = 120
 
 # What the reasons mean that only events have.
 REASONS = {
@@ -42,8 +45,9 @@ TONES = {
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
-    lookups = ("outcome__exact", "tenant__id__exact")
+class EventAdmin(FilteredAdmin):
+    filter_form = EventFilter
+    lookups = tuple(EventFilter.base_fields)
     list_display = [
         "received",
         "outcome_in_words",
@@ -53,11 +57,8 @@ class EventAdmin(ReadOnlyAdmin):
         "conversation",
         "connection_link",
     ]
-    list_filter = ["outcome", ("tenant", TenantFilter)]
     list_select_related = ["tenant"]
     actions = None
-    search_fields = ["conversation_id"]
-    search_help_text = gettext_lazy("A whole conversation id")
     change_form_template = "admin/connector/event/change_form.html"
     fields = ()
     empty_text = gettext_lazy(
@@ -66,7 +67,7 @@ class EventAdmin(ReadOnlyAdmin):
         "entered in Genesys."
     )
 
-    @admin.display(description=gettext_lazy("received"), ordering="received_at")
+    @admin.display(description=gettext_lazy("received"))
     def received(self, event: Event) -> SafeString | str:
         return moment(event.received_at)
 
@@ -79,8 +80,13 @@ class EventAdmin(ReadOnlyAdmin):
         return event.kind or event.topic or NOTHING
 
     @admin.display(description=gettext_lazy("reason"))
-    def reason_in_words(self, event: Event) -> str:
-        return _reason(event) or NOTHING
+    def reason_in_words(self, event: Event) -> SafeString | str:
+        words = _reason(event)
+        said = event.detail[:LONGEST_QUOTE]
+        if not said:
+            return words or NOTHING
+        said = without_address(said, "")
+        return format_html('{} <span class="quiet why">{}</span>', words, said)
 
     @admin.display(description=gettext_lazy("conversation"))
     def conversation(self, event: Event) -> SafeString | str:
@@ -92,18 +98,6 @@ class EventAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("body")
-
-    def get_ordering(self, request: HttpRequest) -> list[str | Combinable]:
-        """Newest first, by whichever index serves: ids sort by birth."""
-        return ["-received_at", "-id"] if "tenant__id__exact" in request.GET else ["-id"]
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        term = search_term.strip()
-        if term:
-            queryset = queryset.filter(conversation_id__in=sorted({term, term.lower()}))
-        return queryset, False
 
     def change_view(
         self,

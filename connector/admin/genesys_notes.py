@@ -12,8 +12,9 @@ from connector.models import GenesysAccess, Tenant
 
 REMEDIES: dict[str, Any] = {
     Reason.GENESYS_CREDENTIALS_REFUSED: _(
-        "Check the region, the client id and the client secret below. In Genesys, under Admin > "
-        "Integrations > OAuth, the client must be active and of the type “Client Credentials”."
+        "Check the region, the client id and the client secret of this tenant. In Genesys, under "
+        "Admin > Integrations > OAuth, the client must be active and of the type “Client "
+        "Credentials”."
     ),
     Reason.GENESYS_PERMISSION_MISSING: _(
         "In Genesys, give the OAuth client a role that holds the permission Analytics > Agent "
@@ -22,11 +23,11 @@ REMEDIES: dict[str, Any] = {
     ),
     Reason.GENESYS_UNAVAILABLE: _(
         "Usually this passes by itself, and the portal keeps asking. If it stays, check the region "
-        "and the API address below, and the status page of Genesys Cloud."
+        "and the API address of this tenant, and the status page of Genesys Cloud."
     ),
     Reason.ADDRESS_NOT_ALLOWED: _(
-        "The portal may not connect to this address. Correct it below, or ask whoever runs the "
-        "portal to open it (PORTAL_ALLOWED_UPSTREAMS)."
+        "The portal may not connect to this address. Correct it in the settings of this tenant, or "
+        "ask whoever runs the portal to open it (PORTAL_ALLOWED_UPSTREAMS)."
     ),
 }
 NAMES_MISSING = _("Agents' names are missing")
@@ -35,7 +36,7 @@ NAMES_REMEDY = _(
     "> Agent State Names > View to the role of the OAuth client, for the same divisions. Until "
     "then each name is looked up in a call of its own, or stays empty."
 )
-ANY_REMEDY = _("Check the Genesys Cloud settings below.")
+ANY_REMEDY = _("Check the Genesys Cloud settings of this tenant.")
 
 
 @dataclass(frozen=True)

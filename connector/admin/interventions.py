@@ -11,16 +11,16 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from connector import decide, intervene
-from connector.admin.base import ReadOnlyAdmin
+from connector import attention, clock, decide, intervene
+from connector.admin.base import FilteredAdmin
 from connector.errors import NotPossible
 from connector.models import AgentConnection
 
 MOST_AT_ONCE = 500
+LONGEST_NOTE = 1000
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ DELIVER_AGAIN = Intervention(
     permission="deliver_again",
     label=_("Deliver again"),
     warning=_("Lynn's customer may be told late, or twice if Lynn was told before."),
-    done=_("Lynn will be told in a moment. Reload this page to see how it went."),
+    done=_("Lynn will be told in a moment."),
     act=intervene.deliver_again,
     ask=lambda row, now: decide.deliver_again(row, row.tenant.policy, now),
 )
@@ -61,8 +61,8 @@ CHECK_AGAIN = Intervention(
     name="check_again",
     permission="check_again",
     label=_("Check again"),
-    warning="",
-    done=_("Genesys will be asked in a moment. Reload this page to see what it says."),
+    warning=_("Genesys is asked again. If this agent did answer, Lynn is told, perhaps late."),
+    done=_("Genesys will be asked in a moment."),
     act=intervene.check_again,
     ask=lambda row, now: decide.check_again(row, row.tenant.policy, now),
 )
@@ -88,7 +88,7 @@ class Button:
 
 def buttons(request: HttpRequest, connection: AgentConnection) -> list[Button]:
     """Those that this person may use; one that cannot be used now says why."""
-    now = timezone.now()
+    now = clock.now()
     return [
         Button(each, each.why_not(connection, now))
         for each in INTERVENTIONS
@@ -96,7 +96,7 @@ def buttons(request: HttpRequest, connection: AgentConnection) -> list[Button]:
     ]
 
 
-class InterventionViews(ReadOnlyAdmin):
+class InterventionViews(FilteredAdmin):
     actions = ["deliver_again", "check_again"]
 
     def get_urls(self) -> list[URLPattern]:
@@ -108,12 +108,31 @@ class InterventionViews(ReadOnlyAdmin):
             )
             for each in INTERVENTIONS
         ]
-        return own + super().get_urls()
+        acknowledge = path(
+            "<path:object_id>/acknowledge/",
+            self.acting_view("acknowledge", self._acknowledge),
+            name="connector_agentconnection_acknowledge",
+        )
+        return [acknowledge, *own, *super().get_urls()]
+
+    def _acknowledge(self, request: HttpRequest, connection: AgentConnection) -> HttpResponse:
+        note = request.POST.get("note", "").strip()[:LONGEST_NOTE]
+        if not note:
+            self.message_user(request, gettext("Say what was done about it."), messages.ERROR)
+        elif attention.acknowledge(self._alone(connection), request.user, note, clock.now()):
+            self.log_change(request, connection, gettext("Acknowledged: %s") % note)
+            self.message_user(request, gettext("Acknowledged."), messages.SUCCESS)
+        else:
+            self.message_user(request, gettext("It needs nobody any more."), messages.WARNING)
+        return self.back_to(connection.pk)
+
+    def _alone(self, connection: AgentConnection) -> QuerySet[AgentConnection]:
+        return AgentConnection.objects.filter(pk=connection.pk)
 
     def _view_of(self, what: Intervention) -> Callable[..., HttpResponse]:
         def view(request: HttpRequest, connection: AgentConnection) -> HttpResponse:
             try:
-                what.act(connection.pk, timezone.now())
+                what.act(connection.pk, clock.now())
             except NotPossible as why:
                 self.message_user(request, str(why), messages.ERROR)
             else:
@@ -154,7 +173,7 @@ class InterventionViews(ReadOnlyAdmin):
     def _act(self, what: Intervention, request: HttpRequest, row: AgentConnection) -> str:
         """Returns why it could not be done, "" if it was."""
         try:
-            what.act(row.pk, timezone.now())
+            what.act(row.pk, clock.now())
         except NotPossible as why:
             return str(why)
         self.log_change(request, row, str(what.label))

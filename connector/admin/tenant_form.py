@@ -1,10 +1,14 @@
 """The form of a tenant: secrets go in and never come out."""
 
 import zoneinfo
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.formsets import DELETION_FIELD_NAME
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -94,6 +98,16 @@ class HeadersField(WriteOnlyField):
         return name, content
 
 
+TIMES = ("first_check_after", "check_every", "give_up_after", "deliver_within")
+
+
+class SecondsField(forms.FloatField):
+    """Whole seconds have no decimals."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
     region = TidyField(
         label=_("Region"),
@@ -146,8 +160,16 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Tenant
         fields = "__all__"  # noqa: DJ007  (the admin's fieldsets choose)
+        labels = {"enabled": _("On")}
+        field_classes = dict.fromkeys(
+            ("first_check_after", "check_every", "give_up_after", "deliver_within"), SecondsField
+        )
         help_texts = {
             "name": _("What people call this customer."),
+            "enabled": _(
+                "Without the tick the tenant is paused: new events are refused, and those already "
+                "accepted are finished."
+            ),
             "mode": _(
                 "Shadow is for trying out: all is checked and recorded, but Lynn is not told."
             ),
@@ -178,6 +200,7 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
         return _as_secret(scratch.lynn_headers)
 
     def clean(self) -> dict[str, Any] | None:
+        self._keep_secrets_at_home()
         if self.cleaned_data.get("remove_headers"):
             if "lynn_headers" in self.changed_data:
                 self.add_error(
@@ -185,6 +208,60 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
                 )
             self.cleaned_data["lynn_headers"] = Secret()
         return super().clean()
+
+    def _keep_secrets_at_home(self) -> None:
+        """A stored secret goes to the host that it was entered for. Whoever names another host has
+        to know the secret, or could have it sent to a host of his own."""
+        old, new = self.initial, self.cleaned_data
+        moved = [name for name in _GENESYS if _address(old, name) != _address(new, name)]
+        if self.instance.client_secret and moved and "client_secret" not in self.changed_data:
+            words = gettext(
+                "The address of Genesys changes from %(old)s to %(new)s. Enter the secret again: "
+                "the stored one is sent only to the host that it was entered for."
+            )
+            self.add_error("client_secret", words % _both(moved[0], old, new))
+        moved = [name for name in ("lynn_base_url",) if _address(old, name) != _address(new, name)]
+        kept = "lynn_headers" not in self.changed_data and not new.get("remove_headers")
+        if self.instance.lynn_headers and moved and kept:
+            words = gettext(
+                "The address of Lynn changes from %(old)s to %(new)s. Enter the headers again, or "
+                "remove them: the stored ones are sent only to the host that they were entered for."
+            )
+            self.add_error("lynn_headers", words % _both("lynn_base_url", old, new))
+
+
+_GENESYS = ("api", "login")
+
+
+def _address(values: Mapping[str, Any], name: str) -> str:
+    """Scheme, host and port; "" where a value is missing, which has its own message then."""
+    if name == "lynn_base_url":
+        url = values.get(name) or ""
+    else:
+        region = values.get("region")
+        url = values.get(f"{name}_url") or (f"https://{name}.{region}" if region else "")
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower() if url else ""
+
+
+def _both(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
+    return {"old": _address(old, name), "new": _address(new, name)}
+
+
+class QueueFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+    def add_fields(self, form: "forms.ModelForm[Any]", index: int | None) -> None:
+        """Each box has a name of its own for people who do not see the header of its column."""
+        super().add_fields(form, index)
+        for name in (*QueueForm.Meta.fields, DELETION_FIELD_NAME):
+            if name in form.fields:
+                field = form.fields[name]
+                field.widget.attrs["aria-label"] = capfirst(str(field.label or name))
+
+    def get_unique_error_message(self, unique_check: Any) -> str:
+        return gettext("A queue stands in the list twice. Remove one of the two rows.")
+
+    def get_form_error(self) -> str:
+        return gettext("This queue stands in the list already.")
 
 
 class QueueForm(forms.ModelForm):  # type: ignore[type-arg]

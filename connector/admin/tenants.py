@@ -3,24 +3,34 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import F, ProtectedError
+from django.db.models import F, OuterRef, ProtectedError, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from connector.admin.base import sees_all_tenants
+from connector import breaker, clock
 from connector.admin.display import badge
 from connector.admin.genesys_notes import access_of, notes_on
 from connector.admin.tenant_form import (
     MEDIA_TYPE_LABELS,
     QueueForm,
+    QueueFormSet,
     TenantForm,
     headers_stored,
 )
+from connector.admin.tenant_guide import guide
+from connector.admin.tenant_history import HistoryViews
+from connector.admin.tenant_pause import PauseViews
+from connector.admin.tenant_preview import PreviewViews
+from connector.admin.tenant_queues import QueueViews
+from connector.admin.tenant_tests import TestViews
+from connector.admin.tenant_troubles import troubles_of
+from connector.admin.timing_words import timing_words
 from connector.admin.tokens import TokenViews
-from connector.models import Queue, Tenant
+from connector.models import Probe, Queue, Tenant
+from connector.scope import sees_all_tenants
 
 Fieldsets = list[tuple[Any, dict[str, Any]]]
 
@@ -68,6 +78,16 @@ FIELDSETS: Fieldsets = [
             "description": _("What is here suits most contact centres."),
         },
     ),
+    (
+        _("Retention"),
+        {
+            "fields": ["keep_bodies_days", "keep_events_days", "keep_connections_days"],
+            "description": _(
+                "How long personal data are kept. What is older is removed by itself, every hour; "
+                "the audit trail says so."
+            ),
+        },
+    ),
     (_("People"), {"fields": ["people"]}),
 ]
 
@@ -83,24 +103,48 @@ FOR_READERS = {
 class QueueInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Queue
     form = QueueForm
+    formset = QueueFormSet
+    template = "admin/connector/tenant/queues_inline.html"
     extra = 0
     verbose_name = _("queue")
     verbose_name_plural = _("Queues")
 
 
+class OnFilter(admin.SimpleListFilter):
+    """By the words that the list shows, instead of yes and no."""
+
+    title = _("use")
+    parameter_name = "on"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("On")), ("no", _("Paused"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        known = {"yes": True, "no": False}.get(self.value() or "")
+        return queryset if known is None else queryset.filter(enabled=known)
+
+
 @admin.register(Tenant)
-class TenantAdmin(TokenViews):
+class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, HistoryViews):
     form = TenantForm
     inlines = [QueueInline]
     tenant_column = "pk"
-    lookups = ("enabled__exact", "mode__exact")
-    list_display = ["name", "slug", "in_use", "mode_in_short", "region", "genesys_in_words"]
-    list_filter = ["enabled", "mode"]
+    lookups = ("on", "mode__exact")
+    list_display = [
+        "name",
+        "slug",
+        "in_use",
+        "mode_in_short",
+        "region",
+        "genesys_in_words",
+        "tested_in_words",
+    ]
+    list_filter = [OnFilter, "mode"]
     list_select_related = ["genesys"]
     search_fields = ["name", "slug"]
     search_help_text = _("Name or slug")
-    filter_horizontal = ["people"]
     actions = None
+    change_list_template = "admin/connector/tenant/change_list.html"
     change_form_template = "admin/connector/tenant/change_form.html"
     empty_text = _(
         "No tenants yet. A tenant joins one Genesys Cloud organisation to one Lynn. If you may add "
@@ -110,7 +154,7 @@ class TenantAdmin(TokenViews):
 
     @admin.display(description=_("in use"), ordering="enabled")
     def in_use(self, tenant: Tenant) -> SafeString:
-        return badge("delivered", _("On")) if tenant.enabled else badge("ignored", _("Off"))
+        return badge("good", _("On")) if tenant.enabled else badge("still", _("Paused"))
 
     @admin.display(description=_("mode"), ordering="mode")
     def mode_in_short(self, tenant: Tenant) -> str:
@@ -122,6 +166,18 @@ class TenantAdmin(TokenViews):
         if notes:
             return badge("failed" if notes[0].tone == "error" else "not-answered", notes[0].title)
         return gettext("no trouble") if access_of(tenant) else gettext("not asked yet")
+
+    @admin.display(description=_("connection test"))
+    def tested_in_words(self, tenant: Tenant) -> SafeString:
+        outcome: str | None = getattr(tenant, "tested", None)
+        words = Probe.Outcome(outcome).label if outcome else gettext("not tested yet")
+        return format_html('<span class="dot dot-{}">{}</span>', outcome or "still", words)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        tests = Probe.objects.filter(tenant=OuterRef("pk"), kind=Probe.Kind.CONNECTION)
+        last = Subquery(tests.order_by("-id").values("outcome")[:1])
+        tenants: QuerySet[Any] = super().get_queryset(request).annotate(tested=last)
+        return tenants
 
     @admin.display(description=_("client secret"))
     def secret_in_words(self, tenant: Tenant) -> str:
@@ -136,9 +192,10 @@ class TenantAdmin(TokenViews):
         return ", ".join(str(MEDIA_TYPE_LABELS.get(name, name)) for name in tenant.media_types)
 
     def get_fieldsets(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
+        fieldsets = [(title, _explained(options, obj)) for title, options in FIELDSETS]
         if obj is None or self.has_change_permission(request, obj):
-            return FIELDSETS
-        return [(title, _for_readers(options)) for title, options in FIELDSETS]
+            return fieldsets
+        return [(title, _for_readers(options)) for title, options in fieldsets]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
         return [shown for shown in FOR_READERS.values() if shown]
@@ -158,10 +215,31 @@ class TenantAdmin(TokenViews):
         if tenant is not None:
             context |= {
                 "webhook": self.webhook_box(tenant),
+                "tests": self.tests_box(tenant),
+                "guide": guide(tenant) if self.has_change_permission(request, tenant) else [],
                 "notes": notes_on(tenant),
+                "troubles": troubles_of(tenant),
+                "queue_count": tenant.queues.filter(enabled=True).count(),
+                **self._rights(request),
                 "show_delete": not has_connections(tenant),
             }
         return super().change_view(request, object_id, form_url, context)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), "guide": guide(None)}
+        return super().add_view(request, form_url, context)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), "guide": guide(None)}
+        return super().changelist_view(request, context)
+
+    def _rights(self, request: HttpRequest) -> dict[str, bool]:
+        acts = ("test_connection", "send_test", "pause_tenant")
+        return {f"may_{act}": request.user.has_perm(f"connector.{act}") for act in acts}
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
         """Writes only what was changed, so that nobody undoes another's work unseen."""
@@ -171,7 +249,8 @@ class TenantAdmin(TokenViews):
         columns = {field.name for field in obj._meta.concrete_fields} & set(form.changed_data)
         if form.cleaned_data.get("remove_headers"):
             columns.add("lynn_headers")
-        obj.save(update_fields=[*columns, "updated_at"])
+        if columns:
+            obj.save(update_fields=[*columns, "updated_at"])
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -180,6 +259,7 @@ class TenantAdmin(TokenViews):
             tenant.people.add(request.user.pk)
         if change and (form.has_changed() or any(each.has_changed() for each in formsets)):
             Tenant.objects.filter(pk=tenant.pk).update(version=F("version") + 1)
+            breaker.try_now(tenant, clock.now())
 
     def response_post_save_add(self, request: HttpRequest, obj: Tenant) -> HttpResponseRedirect:
         self.message_user(
@@ -203,7 +283,7 @@ class TenantAdmin(TokenViews):
     def _stays(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:
         words = gettext(
             "“%(tenant)s” has connections and cannot be deleted, so that the record of what "
-            "happened stays whole. Switch it off instead: take the tick from “Enabled” and save."
+            "happened stays whole. Pause it instead."
         )
         self.message_user(request, words % {"tenant": tenant}, messages.ERROR)
         return self.back_to(tenant.pk)
@@ -220,6 +300,15 @@ class TenantAdmin(TokenViews):
 
 def has_connections(tenant: Tenant) -> bool:
     return tenant.connections.exists()
+
+
+def _explained(options: dict[str, Any], tenant: Tenant | None) -> dict[str, Any]:
+    """The timing of a tenant that is stored, with what it means."""
+    if tenant is None or "check_every" not in options["fields"]:
+        return options
+    sentences = timing_words(tenant, access_of(tenant))
+    words = format_html_join("", "<p>{}</p>", ((sentence,) for sentence in sentences))
+    return {**options, "description": words}
 
 
 def _for_readers(options: dict[str, Any]) -> dict[str, Any]:

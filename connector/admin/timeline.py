@@ -6,12 +6,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from connector.admin.display import offset, readable_body, reason_words
+from connector.admin.display import clock, offset, readable_body, reason_words
+from connector.audit.export import without_credentials
 from connector.domain import Kind, Outcome, State
-from connector.models import AgentConnection, Attempt, Event
+from connector.masking import without_address
+from connector.models import (
+    Acknowledgement,
+    AgentConnection,
+    Attempt,
+    Event,
+    ItemState,
+    ReplayItem,
+)
 from connector.record import NOT_THERE
 
 KIND_TITLES = {
@@ -47,6 +57,10 @@ class Rights:
     bodies: bool
     external_id: bool
 
+    def read(self, text: str, connection: AgentConnection) -> str:
+        """Words of other systems, which may repeat the address of Lynn's customer."""
+        return text if self.external_id else without_address(text, connection.external_id)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -67,6 +81,11 @@ class Entry:
     url: str = ""
     parts: list[Part] = field(default_factory=list)
     bodies_hidden: bool = False
+    key: str = ""
+
+    @property
+    def clock(self) -> SafeString:
+        return clock(self.at)
 
 
 def timeline(
@@ -77,10 +96,42 @@ def timeline(
 ) -> list[Entry]:
     entries = [_received(connection, event, rights) for event in events]
     entries += [_called(connection, attempt, rights) for attempt in attempts]
-    entries.sort(key=lambda entry: entry.at)
+    entries += [_replayed(connection, item) for item in _replays(connection)]
+    entries += [_acknowledged(connection, note) for note in connection.acknowledgements.all()]
     if connection.final_at:
         entries.append(_ended(connection, connection.final_at))
-    return entries
+    return sorted(entries, key=lambda entry: entry.at)
+
+
+def _replays(connection: AgentConnection) -> Iterable[ReplayItem]:
+    done = connection.replay_items.filter(at__isnull=False)
+    return done.select_related("replay").order_by("at")
+
+
+def _replayed(connection: AgentConnection, item: ReplayItem) -> Entry:
+    replay = item.replay
+    said = [_("“%(why)s”, by %(who)s") % {"why": replay.why, "who": replay.by_name}]
+    if item.why_not:
+        said.append(_(item.why_not))
+    at = item.at or replay.started_at
+    return Entry(
+        at=at,
+        offset=_after(connection, at),
+        tone=PLAIN if item.state == ItemState.DONE else BAD,
+        title=_("Part of a bulk replay: %(what)s") % {"what": replay.get_kind_display()},
+        words=" · ".join(said),
+    )
+
+
+def _acknowledged(connection: AgentConnection, note: Acknowledgement) -> Entry:
+    words = _("“%(note)s”, by %(who)s") % {"note": note.note, "who": note.by_name}
+    return Entry(
+        at=note.at,
+        offset=_after(connection, note.at),
+        tone=PLAIN,
+        title=_("Acknowledged"),
+        words=words,
+    )
 
 
 def _after(connection: AgentConnection, at: datetime) -> str:
@@ -100,6 +151,7 @@ def _received(connection: AgentConnection, event: Event, rights: Rights) -> Entr
         url=reverse("admin:connector_event_change", args=[event.pk]),
         parts=[_posted(connection, event, rights)],
         bodies_hidden=not rights.bodies,
+        key=str(event.pk),
     )
 
 
@@ -114,9 +166,10 @@ def _called(connection: AgentConnection, attempt: Attempt, rights: Rights) -> En
         offset=_after(connection, attempt.started_at),
         tone=TONES.get(Outcome(attempt.outcome), PLAIN),
         title=str(KIND_TITLES[Kind(attempt.kind)]),
-        words=" · ".join(_words(connection, attempt)),
+        words=rights.read(" · ".join(_words(connection, attempt)), connection),
         parts=[_request(connection, attempt, rights), _answer(connection, attempt, rights)],
         bodies_hidden=not rights.bodies,
+        key=str(attempt.pk),
     )
 
 
@@ -157,7 +210,8 @@ def _repeated(connection: AgentConnection, attempt: Attempt, said: str) -> str:
 
 
 def _request(connection: AgentConnection, attempt: Attempt, rights: Rights) -> Part:
-    lines = [f"{attempt.method} {attempt.url}", *_headers(attempt.request_headers)]
+    url = rights.read(without_credentials(attempt.url), connection)
+    lines = [f"{attempt.method} {url}", *_headers(attempt.request_headers)]
     return Part(_("Request"), lines, _body(attempt, "request_body", connection, rights))
 
 

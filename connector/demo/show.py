@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils import timezone
 
+from connector.admin.simulator_page import STAGE
 from connector.demo import first_round, portal
 from connector.demo.portal import Portal, PortalDied
 from connector.demo.screen import Screen, since
 from connector.demo.season import Season
-from connector.demo.stage import USER, Stage, make_admin, set_up
+from connector.demo.stage import USER, Stage, make_admin, set_up, write_down
 from connector.demo.stop import Stopped, Stopper
 from connector.simulator import thread
 from connector.simulator.server import Simulator
@@ -56,6 +57,7 @@ class Show:
         self._await(portal, "/healthz", "the database is made, and the web process answers")
         self._await(portal, "/readyz", "the worker works, so the portal is ready")
         stage = set_up(simulator, portal.url, timezone.now())
+        write_down(stage, self.directory / STAGE)
         self._invite(stage, make_admin())
         rows = first_round.play_all(stage, self.screen, self.wait)
         self.was_right = first_round.all_right(rows)

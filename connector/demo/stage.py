@@ -1,8 +1,10 @@
 """What the demo needs in its database: two tenants that use the simulator, and an admin."""
 
+import json
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from django.contrib.auth.models import User
 
@@ -51,6 +53,21 @@ class Stage:
     simulator: Simulator
     portal_url: str
     houses: dict[str, House]
+
+
+def write_down(stage: Stage, path: Path) -> None:
+    """What the admin's simulator page needs; with tokens in it, so for this user's eyes alone."""
+    houses = {
+        house.slug: {
+            "token": house.token,
+            "automatic": house.automatic.genesys_id,
+            "manual": house.manual.genesys_id,
+        }
+        for house in stage.houses.values()
+    }
+    content = {"simulator": stage.simulator.url, "portal": stage.portal_url, "houses": houses}
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(content), "utf-8")
 
 
 def set_up(simulator: Simulator, portal_url: str, now: datetime) -> Stage:

@@ -68,7 +68,9 @@ def _portal(sight: Sight) -> Iterator[Step]:
     connection = sight.connection
     if connection is None:
         return
-    if connection.trouble and connection.is_open:
+    if connection.trouble == "lynn_unreachable" and connection.is_open:
+        yield Step("trouble lynn", sight.now, "Lynn does not answer; this delivery waits for it")
+    elif connection.trouble and connection.is_open:
         text = f"Genesys could not be asked: {connection.trouble_detail}"
         yield Step(f"trouble {connection.trouble_detail}", sight.now, text)
     elif connection.state == "checking" and connection.checks:

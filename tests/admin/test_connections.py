@@ -1,8 +1,14 @@
 """Connections: finding one, reading its story, and the list's cost."""
 
+import json
+from datetime import timedelta
+from urllib.parse import quote
+
 import pytest
 
+from connector.audit.export import record
 from connector.domain import Outcome, Reason, State
+from connector.models import AgentConnection
 from tests.admin.conftest import EXTERNAL_ID, START, make_connection, make_tenant
 
 LIST = "/admin/connector/agentconnection/"
@@ -20,15 +26,18 @@ def test_the_list_costs_the_same_however_long_it_is(
         make_connection(tenant, number + 10)
     client = browser("Operators")
 
-    # session, user, permissions (2), tenants to filter by, count, rows
-    with django_assert_num_queries(7):
+    # session, user, permissions (2), tenants to filter by, count, rows, waiting in the menu
+    with django_assert_num_queries(8):
         client.get(LIST)
 
 
 def test_a_connection_is_a_handful_of_queries(browser, connection, django_assert_num_queries):
     client = browser("Operators")
+    client.get(page(connection))  # what a process remembers, such as content types
 
-    with django_assert_num_queries(10):
+    # session, user, permissions (2), tenants, connection (2), attempts, events, replays, notes,
+    # neighbours, waiting for a person in the menu
+    with django_assert_num_queries(13):
         client.get(page(connection))
 
 
@@ -55,35 +64,139 @@ def test_a_connection_is_found_by_its_own_id(browser, connection):
     assert "María Fernanda Ríos" in shown
 
 
-@pytest.mark.parametrize("narrowing", ["state__exact=failed", "answer_mode__exact=manual"])
+OTHER = {
+    "user_name": "Diego",
+    "user_id": "u-9",
+    "queue_id": "q-9",
+    "state": "ignored",
+    "reason": "no_queue",
+    "received_at": START - timedelta(days=1),
+}
+
+
+@pytest.mark.parametrize(
+    "narrowing",
+    [
+        "state=failed",
+        "reason=lynn_refused",
+        "state=failed&reason=lynn_refused",
+        "waiting=on",
+        "queue=Q-1",
+        "queue=soporte",
+        "agent=u-1",
+        "agent=María",
+        "conversation=C-1",
+        "since=2026-10-12",
+        "since=2026-10-12T14:00:00Z",
+        "since=2026-10-12T09:00:00-05:00",
+        "since=2026-10-12T14:00:00+00:00",
+        "until=2026-10-12T14:10:00&since=2026-10-12T14:00",
+        "tenant=banco-sur&state=failed",
+    ],
+)
 def test_filters_narrow_the_list(browser, tenant, connection, narrowing):
-    make_connection(
-        tenant, 2, user_name="Diego", state="ignored", reason="no_queue", answer_mode="auto"
-    )
+    tenant.queues.create(genesys_id="q-1", name="Soporte")
+    AgentConnection.objects.update(queue_id="q-1")
+    make_connection(tenant, 2, **OTHER)
 
     shown = browser("Operators").get(f"{LIST}?{narrowing}").text
 
-    assert "María" in shown
+    assert "María Fernanda Ríos" in shown
     assert "Diego" not in shown
 
 
-def test_the_tenant_filter_offers_only_ones_own(browser, tenant, foreign, connection):
-    second = make_tenant("segundo", name="Segundo")
-    make_connection(second)
+@pytest.mark.parametrize(
+    ("narrowing", "said"),
+    [
+        ("state=nonsense", "There is no state “nonsense”"),
+        ("reason=nonsense", "There is no reason “nonsense”"),
+        ("tenant=clinica", "There is no tenant “clinica”"),
+        ("since=yesterday", "Enter a date"),
+        ("since=2026-10-12&until=2026-10-11", "not after the beginning"),
+        ("state=failed&reason=gave_up", "Nothing matches"),
+    ],
+)
+def test_a_filter_that_makes_no_sense_finds_nothing_and_says_why(
+    browser, foreign, connection, narrowing, said
+):
+    answer = browser("Operators").get(f"{LIST}?{narrowing}")
+
+    assert answer.status_code == 200
+    assert said in answer.text
+    assert "María" not in answer.text
+
+
+def test_what_the_list_cannot_be_narrowed_by_is_left_out_with_a_word(browser, connection):
+    answer = browser("Operators").get(f"{LIST}?state=failed&color=red", follow=True)
+
+    assert answer.redirect_chain == [(f"{LIST}?state=failed", 302)]
+    assert "cannot be narrowed down by “color”" in answer.text
+
+
+def test_a_time_in_the_filter_is_shown_in_the_readers_zone(browser, connection):
     client = browser("Operators")
-    second.people.add(tenant.people.get())
+    client.cookies["time_zone"] = "America/Bogota"
 
-    shown = client.get(f"{LIST}?tenant__id__exact={second.pk}").text
+    shown = client.get(f"{LIST}?until=2026-10-12T14:10:00Z").text
 
-    assert f"?tenant__id__exact={tenant.pk}" in shown
-    assert f"?tenant__id__exact={foreign.pk}" not in shown
+    assert 'value="2026-10-12T09:10:00"' in shown
+
+
+def test_the_tenant_filter_offers_only_ones_own(browser, tenant, foreign, connection):
+    client = browser("Operators")
+
+    shown = client.get(LIST).text
+
+    assert '<option value="banco-sur">' in shown
+    assert "clinica" not in shown
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_people_of_one_tenant_and_of_several_see_theirs_alone(
+    browser, tenant, foreign, connection, count
+):
+    client = browser("Operators")
+    second = make_tenant("segundo", name="Segundo")
+    make_connection(second, 2, user_name="Diego")
+    make_connection(foreign, 3, user_name="Eva")
+    if count == 2:
+        second.people.add(tenant.people.get())
+
+    shown = client.get(LIST).text
+
+    assert "María" in shown
+    assert ("Diego" in shown) == (count == 2)
+    assert "Eva" not in shown
 
 
 def test_a_long_list_is_counted_only_so_far(browser, tenant, connection, monkeypatch):
     monkeypatch.setattr("connector.admin.base.MOST_COUNTED", 1)
     make_connection(tenant, 2)
 
-    assert "More than these" in browser("Operators").get(LIST).text
+    shown = browser("Operators").get(LIST).text
+
+    assert "More than" in shown
+    just_after = START + timedelta(microseconds=1)  # others may have come in the same moment
+    assert f"?until={quote(just_after.isoformat())}" in shown
+
+
+def test_the_list_leads_to_the_export_of_what_it_shows(browser, connection):
+    shown = browser("Auditors").get(f"{LIST}?state=failed").text
+
+    assert "/admin/export/?state=failed" in shown
+    assert (
+        "/admin/export/?state=failed" not in browser("Operators").get(f"{LIST}?state=failed").text
+    )
+
+
+@pytest.mark.parametrize("term", ["maría de la", "MARÍA", "María de la cruz"])
+def test_names_are_found_in_small_and_large_letters(browser, tenant, term):
+    make_connection(tenant, user_name="María de la Cruz")
+    make_connection(tenant, 2, user_name="MARÍA DE LA CRUZ")
+
+    shown = browser("Operators").get(LIST, {"q": term}).text
+
+    assert "María de la Cruz" in shown or "MARÍA DE LA CRUZ" in shown
 
 
 def test_the_page_tells_the_story(browser, connection):
@@ -170,3 +283,66 @@ def test_a_call_under_way_or_without_answer_can_be_shown(browser, connection):
 
 def test_the_reason_is_in_words(browser, connection):
     assert str(Reason.LYNN_REFUSED.label) in browser("Operators").get(page(connection)).text
+
+
+def test_words_of_lynn_do_not_give_the_external_id_away(browser, connection):
+    AgentConnection.objects.update(trouble_detail=f"no such customer: {EXTERNAL_ID}")
+    connection.attempts.update(detail=f"no such customer: {EXTERNAL_ID}")
+
+    shown = browser("Operators").get(page(connection)).text
+
+    assert "no such customer: +5••••33" in shown
+    assert EXTERNAL_ID not in shown
+
+
+def test_times_are_in_the_readers_zone_with_utc_on_hover(browser, connection):
+    client = browser("Operators")
+    client.cookies["time_zone"] = "America/Bogota"
+
+    shown = client.get(page(connection)).text
+
+    assert 'title="2026-10-12 14:03:36.000 UTC">09:03:36</time>' in shown
+
+
+def test_an_open_connection_refreshes_itself_and_a_final_one_does_not(browser, tenant, connection):
+    client = browser("Operators")
+    ringing = make_connection(
+        tenant, 2, state=State.CHECKING, reason="", answered_at=None, final_at=None, due_at=START
+    )
+
+    assert 'data-live="2"' in client.get(page(ringing)).text
+    assert "data-live-done" in client.get(page(connection)).text
+
+
+@pytest.mark.parametrize("permissions", [(), ("view_external_id",)])
+def test_the_record_can_be_downloaded(browser, connection, permissions):
+    answer = browser("Auditors", *permissions).get(f"{LIST}{connection.pk}/json/")
+
+    told = record(connection, list(connection.attempts.all()), hide=not permissions)
+    assert told == json.loads(answer.text)
+    assert (told["external_id"] == EXTERNAL_ID) == bool(permissions)
+    assert f'filename="connection-{connection.pk}.json"' in answer["Content-Disposition"]
+
+
+def test_a_foreign_record_cannot_be_downloaded(browser, foreign):
+    connection = make_connection(foreign)
+
+    assert browser("Auditors").get(f"{LIST}{connection.pk}/json/").status_code == 404
+
+
+def test_the_conversation_can_be_opened_in_the_genesys_of_the_tenant(browser, tenant, connection):
+    tenant.region = "mypurecloud.de"
+    tenant.save()
+
+    shown = browser("Operators").get(page(connection)).text
+
+    assert (
+        'href="https://apps.mypurecloud.de/directory/#/analytics/interactions/c-1/admin"' in shown
+    )
+
+
+def test_no_link_is_made_up_for_a_genesys_elsewhere(browser, tenant, connection):
+    tenant.api_url = "https://genesys.example.com"
+    tenant.save()
+
+    assert "Open in Genesys" not in browser("Operators").get(page(connection)).text

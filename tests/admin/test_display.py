@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from connector.admin.display import identifier, masked, moment, offset, readable_body, seconds
+from connector.admin.display import identifier, moment, offset, readable_body, seconds
+from connector.masking import masked
 
 
 @pytest.mark.parametrize(

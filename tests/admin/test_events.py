@@ -1,9 +1,11 @@
 """Events: the list, one event, and who sees its body."""
 
+from datetime import timedelta
+
 import pytest
 
 from connector.models import EventOutcome
-from tests.admin.conftest import EXTERNAL_ID, make_event
+from tests.admin.conftest import EXTERNAL_ID, START, make_event
 
 LIST = "/admin/connector/event/"
 
@@ -16,7 +18,7 @@ def test_the_list_costs_the_same_however_long_it_is(
         make_event(tenant, connection)
     client = browser("Operators")
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         client.get(LIST)
 
 
@@ -54,6 +56,43 @@ def test_a_refused_event_says_what_was_wrong(browser, tenant):
 def test_an_unused_event_says_why(browser, tenant):
     make_event(tenant, reason="heartbeat")
 
-    assert (
-        "A sign of life" in browser("Operators").get(f"{LIST}?tenant__id__exact={tenant.pk}").text
+    assert "A sign of life" in browser("Operators").get(f"{LIST}?tenant={tenant.slug}").text
+
+
+@pytest.mark.parametrize(
+    "narrowing",
+    [
+        "outcome=opened",
+        "kind=user.start",
+        "q=c-1",
+        "since=2026-10-12&until=2026-10-13",
+        "tenant=banco-sur&outcome=opened",
+    ],
+)
+def test_filters_narrow_the_list(browser, tenant, connection, narrowing):
+    tenant.events.create(
+        received_at=START - timedelta(days=9), outcome=EventOutcome.REFUSED, reason="not_json"
     )
+
+    shown = browser("Operators").get(f"{LIST}?{narrowing}").text
+
+    assert "user.start" in shown
+    assert "Not json" not in shown
+
+
+def test_a_refused_event_says_in_the_list_what_was_wrong(browser, tenant):
+    make_event(tenant, reason="invalid_event", detail='"to": "+573001112233" is wrong')
+    tenant.events.update(outcome=EventOutcome.REFUSED)
+
+    shown = browser("Operators").get(f"{LIST}?outcome=refused").text
+
+    assert "is wrong" in shown
+    assert EXTERNAL_ID not in shown
+
+
+@pytest.mark.parametrize("narrowing", ["outcome=nonsense", "kind=nonsense"])
+def test_a_filter_that_makes_no_sense_finds_nothing_and_says_why(browser, connection, narrowing):
+    shown = browser("Operators").get(f"{LIST}?{narrowing}").text
+
+    assert "“nonsense”" in shown
+    assert "Nothing matches" in shown

@@ -1,8 +1,10 @@
 """Webhook tokens: shown once, ended by a button, by those who may change the tenant."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from connector.models import WebhookToken
 from connector.models.token import digest_of
@@ -89,3 +91,26 @@ def test_tokens_of_foreign_tenants_are_out_of_reach(browser, tenant, foreign):
     assert [client.post(end(token)).status_code, client.post(mixed).status_code] == [404, 404]
     token.refresh_from_db()
     assert token.slot == 1
+
+
+@pytest.mark.parametrize(("after", "hours"), [("hour", 1), ("day", 24), ("week", 168)])
+def test_a_token_may_end_later(browser, tenant, after, hours):
+    token, _ = WebhookToken.make(tenant, START)
+
+    shown = browser("Tenant admins").post(end(token), {"after": after}, follow=True).text
+
+    token.refresh_from_db()
+    left = token.ends_at - timezone.now()
+    assert timedelta(hours=hours - 1) < left <= timedelta(hours=hours)
+    assert token.slot == 1
+    assert "ends by itself" in shown
+
+
+def test_an_ended_token_gets_no_later_end(browser, tenant):
+    token, _ = WebhookToken.make(tenant, START)
+    token.end(START)
+
+    browser("Tenant admins").post(end(token), {"after": "week"})
+
+    token.refresh_from_db()
+    assert (None, START) == (token.slot, token.ends_at)

@@ -55,3 +55,11 @@ def test_calls_can_be_read_from_an_index_on(client, simulator):
 
     assert [each.idempotency_key for each in simulator.lynn_calls("uno", since=1)] == ["b", "c"]
     assert simulator.lynn_calls("dos") == []
+
+
+def test_a_question_is_answered_and_does_nothing(client, simulator):
+    said = client.ask("OPTIONS", "/lynn/uno/PureCloud/OpenMessaging_OnEvent")
+
+    (call,) = simulator.lynn_calls("uno")
+    assert (405, "POST") == (said.status, said.headers["allow"])
+    assert ("OPTIONS", False) == (call.method, call.acted)

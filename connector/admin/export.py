@@ -1,0 +1,94 @@
+"""The audit trail as a file: what the filter of the list shows, streamed, and on record."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from connector import clock
+from connector.admin import base
+from connector.admin.site import page, render_page
+from connector.attention import name_of
+from connector.audit.export import lines
+from connector.find import ConnectionFilter
+from connector.models import AgentConnection, ExportLog
+from connector.scope import seen_by, sees_all_tenants, tenants_of
+
+CONTENT_TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv"}
+RECENT = 20
+
+
+@page("export/", name="export", permission="connector.export_audit")
+def export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """GET shows what would be in the file, POST sends it."""
+    params = request.POST if request.method == "POST" else request.GET
+    chosen = ConnectionFilter(params, tenants_of(request))
+    form = params.get("form", "csv")
+    if request.method == "POST" and form in CONTENT_TYPES and chosen.is_valid():
+        return _file(request, chosen, form)
+    rows = chosen.narrow(_own(request)).order_by()
+    count = rows[: base.MOST_COUNTED + 1].count()
+    context = {
+        "title": _("Export"),
+        "form": chosen,
+        "asked": list(chosen.asked.items()),
+        "count": min(count, base.MOST_COUNTED),
+        "is_capped": count > base.MOST_COUNTED,
+        "masked": not request.user.has_perm("connector.view_external_id"),
+        "log": _log(request),
+    }
+    return render_page(request, "admin/connector/export.html", context)
+
+
+def _own(request: HttpRequest) -> QuerySet[AgentConnection]:
+    return AgentConnection.objects.filter(seen_by(request))
+
+
+def _log(request: HttpRequest) -> QuerySet[ExportLog]:
+    """One's own exports; those of everybody for whoever sees all tenants."""
+    log = ExportLog.objects.order_by("-at")
+    if not sees_all_tenants(request):
+        log = log.filter(by=request.user.pk)
+    return log[:RECENT]
+
+
+def _file(request: HttpRequest, chosen: ConnectionFilter, form: str) -> StreamingHttpResponse:
+    now = clock.now()
+    hide = not request.user.has_perm("connector.view_external_id")
+    slug = chosen.cleaned_data["tenant"]
+    log = ExportLog.objects.create(
+        by_id=request.user.pk,
+        by_name=name_of(request.user),
+        at=now,
+        form=form,
+        wanted=chosen.asked,
+        tenant=chosen.tenants[slug] if slug else None,
+        with_external_id=not hide,
+    )
+    told = lines(chosen.narrow(_own(request)), form, hide=hide)
+    return StreamingHttpResponse(
+        _counted(told, log, translation.get_language(), heads=int(form == "csv")),
+        content_type=f"{CONTENT_TYPES[form]}; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{_name(slug, now)}.{form}"'},
+    )
+
+
+def _name(slug: str, now: datetime) -> str:
+    parts = ["connections", slug, timezone.localtime(now).strftime("%Y-%m-%d-%H%M")]
+    return "-".join(part for part in parts if part)
+
+
+def _counted(told: Iterator[str], log: ExportLog, language: Any, *, heads: int) -> Iterator[str]:
+    """Notes how far it got, also where the reader breaks it off."""
+    count = -heads
+    try:
+        with translation.override(language):
+            for line in told:
+                count += 1
+                yield line
+    finally:
+        ExportLog.objects.filter(pk=log.pk).update(rows=max(count, 0))

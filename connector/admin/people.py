@@ -1,0 +1,159 @@
+"""People: their accounts, their groups, and what each may do."""
+
+from typing import Any
+
+from django import forms
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import ReadOnlyPasswordHashWidget, UserChangeForm
+from django.contrib.auth.models import Group, Permission, User
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from connector.admin.display import NOTHING, moment
+from connector.permissions import GROUPS
+
+# What pages ask for besides what the groups hold; other permissions would change nothing.
+ALSO_USED = {"view_heartbeat"}
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+class PermissionChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, obj: Any) -> str:
+        return _(obj.name)
+
+
+def _used_permissions() -> QuerySet[Permission]:
+    codenames = ALSO_USED.union(*GROUPS.values())
+    for model in apps.get_app_config("connector").get_models():
+        codenames |= {codename for codename, _name in model._meta.permissions}
+    ours = Q(content_type__app_label="connector", codename__in=codenames)
+    people = Q(content_type__app_label="auth", content_type__model__in=["user", "group"])
+    return Permission.objects.filter(ours | people).order_by(
+        "-content_type__app_label", "content_type__model", "codename"
+    )
+
+
+class WithCheckboxes(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Boxes to tick in place of two lists between which one moves things by a script."""
+
+    filter_horizontal = ()
+    show_facets = admin.ShowFacets.NEVER
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        own = {"title": capfirst(str(self.opts.verbose_name_plural))}
+        return super().changelist_view(request, {**own, **(extra_context or {})})
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.remote_field.model is Permission:
+            return PermissionChoices(
+                queryset=_used_permissions(),
+                required=False,
+                label=capfirst(str(db_field.verbose_name)),
+            )
+        kwargs["widget"] = forms.CheckboxSelectMultiple()
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
+class PasswordUnseen(ReadOnlyPasswordHashWidget):
+    """Says that there is a password; of its hash nothing is shown."""
+
+    template_name = "connector/password_set.html"
+
+
+class PortalUserForm(UserChangeForm):  # type: ignore[type-arg]
+    class Meta(UserChangeForm.Meta):
+        pass
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "password" in self.fields:
+            self.fields["password"].widget = PasswordUnseen()
+            self.fields["password"].help_text = ""
+
+
+@admin.register(Group)
+class PortalGroupAdmin(WithCheckboxes, GroupAdmin):  # type: ignore[misc]
+    list_display = ("name", "members")
+
+    @admin.display(description=gettext_lazy("people"))
+    def members(self, group: Group) -> str:
+        names = [user.get_username() for user in group.user_set.all()]
+        return ", ".join(names) or NOTHING
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        return super().get_queryset(request).prefetch_related("user_set")
+
+
+@admin.register(User)
+class PortalUserAdmin(WithCheckboxes, UserAdmin):  # type: ignore[type-arg]
+    form = PortalUserForm
+    list_display = ("username", "full_name", "email", "in_groups", "is_active", "last_seen")
+    list_filter = ("is_active", "is_superuser", "groups")
+    readonly_fields = ("tenants_in_words", "last_seen", "joined")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (gettext_lazy("Who"), {"fields": ("first_name", "last_name", "email")}),
+        (
+            gettext_lazy("What this person may see and do"),
+            {"fields": ("is_active", "is_staff", "is_superuser", "groups", "tenants_in_words")},
+        ),
+        (
+            gettext_lazy("Single permissions"),
+            {
+                "fields": ("user_permissions",),
+                "classes": ("collapse",),
+                "description": gettext_lazy("Besides those that the groups give."),
+            },
+        ),
+        (gettext_lazy("When"), {"fields": ("last_seen", "joined")}),
+    )
+
+    @admin.display(description=gettext_lazy("name"))
+    def full_name(self, user: User) -> str:
+        return user.get_full_name() or NOTHING
+
+    @admin.display(description=gettext_lazy("groups"))
+    def in_groups(self, user: User) -> str:
+        if user.is_superuser:
+            return _("all rights")
+        return ", ".join(group.name for group in user.groups.all()) or NOTHING
+
+    @admin.display(description=gettext_lazy("last login"), ordering="last_login")
+    def last_seen(self, user: User) -> SafeString | str:
+        return moment(user.last_login)
+
+    @admin.display(description=gettext_lazy("joined"))
+    def joined(self, user: User) -> SafeString | str:
+        return moment(user.date_joined)
+
+    @admin.display(description=gettext_lazy("tenants"))
+    def tenants_in_words(self, user: User) -> SafeString | str:
+        """They are given on the tenants' own pages."""
+        if user.has_perm("connector.view_all_tenants"):
+            return _("all tenants")
+        found = user.tenants.order_by("name")
+        links = ((reverse("admin:connector_tenant_change", args=[one.pk]), one) for one in found)
+        shown = format_html_join(", ", '<a href="{}">{}</a>', links)
+        return shown or _("none; add this person under “People” on a tenant's page")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if not change:
+            obj.is_staff = True  # there is nothing here for anybody else
+        super().save_model(request, obj, form, change)

@@ -1,0 +1,84 @@
+"""The guided first set-up: what is still missing before Lynn is told of the first agent."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from connector.admin.tokens import live_tokens
+from connector.domain import QueuePolicy
+from connector.models import Probe, Tenant
+
+
+@dataclass(frozen=True)
+class GuideStep:
+    title: str
+    words: str
+    done: bool
+    anchor: str
+    is_current: bool = False
+
+
+def guide(tenant: Tenant | None) -> list[GuideStep]:
+    """All steps, the first that is not done marked; empty once all of them are."""
+    steps = _steps(tenant)
+    current = next((number for number, step in enumerate(steps) if not step.done), None)
+    if current is None:
+        return []
+    return [
+        GuideStep(step.title, step.words, step.done, step.anchor, number == current)
+        for number, step in enumerate(steps)
+    ]
+
+
+def _steps(tenant: Tenant | None) -> list[GuideStep]:
+    return [
+        GuideStep(
+            _("Genesys credentials"),
+            _(
+                "In Genesys, under Admin > Integrations > OAuth, make a client of the type “Client "
+                "Credentials” with the permissions that stand below. Enter region, client id and "
+                "client secret here."
+            ),
+            bool(tenant and tenant.client_id and tenant.client_secret),
+            "#id_region",
+        ),
+        GuideStep(
+            _("Lynn"),
+            _("Enter the address of Lynn, and the headers that it asks for, if any."),
+            bool(tenant and tenant.lynn_base_url),
+            "#id_lynn_base_url",
+        ),
+        GuideStep(
+            _("Queues"),
+            _(
+                "List the queues whose agents Lynn is to be told of: fetch them from Genesys, or "
+                "choose “Every queue”."
+            ),
+            bool(tenant and _has_queues(tenant)),
+            "#queues",
+        ),
+        GuideStep(
+            _("Webhook token and snippet"),
+            _(
+                "Make a token, and give it to Genesys or AWS with one of the snippets. The step is "
+                "done when the first event has come in."
+            ),
+            bool(tenant and live_tokens(tenant).exists() and tenant.events.exists()),
+            "#webhook",
+        ),
+        GuideStep(
+            _("Test"),
+            _("Press “Test connection” until nothing is marked as failed."),
+            bool(tenant and _is_tested(tenant)),
+            "#test",
+        ),
+    ]
+
+
+def _has_queues(tenant: Tenant) -> bool:
+    return tenant.queue_policy == QueuePolicy.ALL or tenant.queues.filter(enabled=True).exists()
+
+
+def _is_tested(tenant: Tenant) -> bool:
+    tests = Probe.objects.filter(tenant=tenant, kind=Probe.Kind.CONNECTION)
+    return tests.exclude(outcome=Probe.Outcome.BAD).exists()

@@ -1,0 +1,1 @@
+"""The audit trail for other programs: read-only, with the rights of whoever signs in."""

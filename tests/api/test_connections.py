@@ -1,0 +1,242 @@
+"""The audit API: the records that one may see, page by page, and errors in JSON."""
+
+import base64
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from connector.audit.export import ATTEMPT_FACTS, FACTS, record
+from connector.domain import Kind
+from connector.models import AgentConnection
+from tests.admin.conftest import EXTERNAL_ID, START, make_attempt, make_connection, make_tenant
+
+LIST = "/api/v1/connections"
+OTHER = {
+    "user_name": "Diego",
+    "user_id": "u-9",
+    "queue_id": "q-9",
+    "state": "ignored",
+    "reason": "no_queue",
+    "received_at": START - timedelta(days=1),
+}
+
+
+def told(answer):
+    return [each["id"] for each in answer.json()["results"]]
+
+
+@pytest.mark.parametrize("permissions", [(), ("view_external_id",)])
+def test_one_is_the_record_of_the_audit_trail(browser, connection, permissions):
+    answer = browser("Auditors", *permissions).get(f"{LIST}/{connection.pk}")
+
+    expected = record(connection, list(connection.attempts.all()), hide=not permissions)
+    assert answer.json() == json.loads(json.dumps(expected))
+    assert (answer.json()["external_id"] == EXTERNAL_ID) == bool(permissions)
+
+
+def test_the_list_holds_the_same_records(browser, connection):
+    client = browser("Auditors")
+
+    (only,) = client.get(LIST).json()["results"]
+
+    assert only == client.get(f"{LIST}/{connection.pk}").json()
+
+
+def test_they_come_newest_first_a_page_at_a_time(browser, tenant):
+    moments = [START + timedelta(seconds=number // 2) for number in range(7)]
+    rows = [make_connection(tenant, n, received_at=at) for n, at in enumerate(moments)]
+    client = browser("Auditors")
+
+    pages, address = [], f"{LIST}?page_size=3"
+    while address:
+        answer = client.get(address)
+        pages.append(told(answer))
+        address = answer.json()["next"]
+
+    assert [3, 3, 1] == [len(page) for page in pages]
+    seen = [each for page in pages for each in page]
+    assert seen == [str(row.pk) for row in sorted(rows, key=lambda r: (r.received_at, r.pk))][::-1]
+
+
+def test_one_can_go_back_a_page(browser, tenant):
+    for number in range(4):
+        make_connection(tenant, number, received_at=START + timedelta(seconds=number))
+    client = browser("Auditors")
+    first = client.get(f"{LIST}?page_size=2")
+
+    second = client.get(first.json()["next"])
+
+    assert told(first) == told(client.get(second.json()["previous"]))
+
+
+@pytest.mark.parametrize(
+    "narrowing",
+    [
+        "state=failed",
+        "reason=lynn_refused",
+        "conversation=c-1",
+        "agent=u-1",
+        "agent=María",
+        "queue=q-1",
+        "queue=Soporte",
+        "waiting=true",
+        "since=2026-10-12T14:00:00Z",
+        "since=2026-10-12T14:03",
+        "since=2026-10-12T09:00:00-05:00&until=2026-10-12T14:10:00+00:00",
+        "tenant=banco-sur&state=failed",
+    ],
+)
+def test_filters_narrow_it_down(browser, tenant, connection, narrowing):
+    tenant.queues.create(genesys_id="q-1", name="Soporte")
+    AgentConnection.objects.update(queue_id="q-1")
+    make_connection(tenant, 2, **OTHER)
+    client = browser("Auditors")
+    client.cookies["time_zone"] = "America/Bogota"  # times without a zone are UTC all the same
+
+    assert [str(connection.pk)] == told(client.get(f"{LIST}?{narrowing}"))
+
+
+@pytest.mark.parametrize(
+    ("narrowing", "field"),
+    [
+        ("state=nonsense", "state"),
+        ("reason=nonsense", "reason"),
+        ("tenant=clinica", "tenant"),
+        ("since=yesterday", "since"),
+        ("color=red", "color"),
+        ("external_id__startswith=%2B57", "external_id__startswith"),
+    ],
+)
+def test_a_filter_that_makes_no_sense_is_refused(browser, foreign, connection, narrowing, field):
+    answer = browser("Auditors").get(f"{LIST}?{narrowing}")
+
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "invalid_filter"
+    assert [field] == list(answer.json()["fields"])
+
+
+def test_a_cursor_that_makes_no_sense_is_refused(browser, connection):
+    answer = browser("Auditors").get(f"{LIST}?cursor=nonsense")
+
+    assert (404, "not_found") == (answer.status_code, answer.json()["error"])
+
+
+@pytest.mark.parametrize("role", ["Tenant admins", "Operators", "Auditors"])
+def test_each_role_sees_its_own_tenant_alone(browser, foreign, connection, role):
+    elsewhere = make_connection(foreign, 2)
+    client = browser(role)
+
+    assert [str(connection.pk)] == told(client.get(LIST))
+    assert client.get(f"{LIST}/{elsewhere.pk}").status_code == 404
+
+
+def test_people_of_several_tenants_see_those(browser, tenant, foreign, connection):
+    client = browser("Auditors")
+    second = make_tenant("segundo")
+    second.people.add(tenant.people.get())
+    other = make_connection(second, 2)
+    make_connection(foreign, 3)
+
+    assert {str(connection.pk), str(other.pk)} == set(told(client.get(LIST)))
+
+
+def test_whoever_may_see_all_tenants_sees_all(browser, foreign, connection):
+    make_connection(foreign, 2)
+
+    assert len(told(browser("Auditors", "view_all_tenants").get(LIST))) == 2
+
+
+@pytest.mark.parametrize("address", [LIST, f"{LIST}/0190"])
+def test_without_the_permission_it_is_refused(browser, tenant, connection, address):
+    client = browser("Auditors")
+    tenant.people.get().groups.clear()
+
+    answer = client.get(address)
+
+    assert (403, "permission_denied") == (answer.status_code, answer.json()["error"])
+
+
+def test_whoever_may_not_enter_the_admin_may_not_read_here_either(browser, tenant, connection):
+    client = browser("Auditors")
+    User.objects.update(is_staff=False)
+
+    assert client.get(LIST).status_code == 403
+
+
+@pytest.mark.parametrize("address", [LIST, f"{LIST}/0190"])
+def test_without_signing_in_it_is_refused(db, address):
+    answer = Client().get(address)
+
+    assert (401, "not_authenticated") == (answer.status_code, answer.json()["error"])
+    assert answer["WWW-Authenticate"].startswith("Basic")
+
+
+def test_programs_sign_in_with_user_name_and_password(tenant, connection):
+    user = User.objects.create_user("robot", password="a-long-password-1", is_staff=True)
+    user.groups.add(Group.objects.get(name="Auditors"))
+    tenant.people.add(user)
+
+    right = Client().get(LIST, headers=basic("robot", "a-long-password-1"))
+    wrong = Client().get(LIST, headers=basic("robot", "wrong"))
+
+    assert [str(connection.pk)] == told(right)
+    assert (401, "authentication_failed") == (wrong.status_code, wrong.json()["error"])
+
+
+def basic(user, password):
+    return {"Authorization": f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"}
+
+
+@pytest.mark.parametrize("pk", ["0190", "01900000-0000-7000-8000-000000000000", "a b"])
+def test_one_that_there_is_not_is_not_found(browser, pk):
+    answer = browser("Auditors").get(f"{LIST}/{pk}")
+
+    assert (404, "not_found") == (answer.status_code, answer.json()["error"])
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_nothing_can_be_changed_here(browser, connection, method):
+    client = browser("Auditors")
+
+    for address in (LIST, f"{LIST}/{connection.pk}"):
+        answer = getattr(client, method)(address, {}, content_type="application/json")
+        assert (405, "method_not_allowed") == (answer.status_code, answer.json()["error"])
+
+
+def test_whatever_is_accepted_the_answer_is_json(browser, connection):
+    answer = browser("Auditors").get(LIST, headers={"Accept": "text/html"})
+
+    assert answer["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("others", [0, 20])
+def test_it_costs_the_same_however_many_there_are(
+    browser, tenant, connection, others, django_assert_num_queries
+):
+    for number in range(others):
+        make_attempt(make_connection(tenant, number + 10), Kind.STATUS, 2)
+    client = browser("Auditors")
+
+    # session, user, permissions (2), tenants, rows, attempts
+    with django_assert_num_queries(7):
+        client.get(LIST)
+
+
+def test_no_body_is_in_an_answer(browser, connection):
+    connection.attempts.update(request_body="told-mark", response_body="heard-mark")
+
+    assert "mark" not in browser("Operators").get(LIST).text
+
+
+def test_the_description_names_every_fact():
+    schema = yaml.safe_load(Path(settings.BASE_DIR, "openapi.yaml").read_text("utf-8"))
+
+    described = schema["components"]["schemas"]
+    assert [*FACTS, "attempts"] == list(described["AuditRecord"]["properties"])
+    assert list(ATTEMPT_FACTS) == list(described["AuditAttempt"]["properties"])

@@ -1,0 +1,87 @@
+"""Finding connections: names in every spelling, few or many, and what waits for a person."""
+
+import pytest
+
+from connector import find
+from connector.domain import REASONS, State
+from connector.models import NEEDS_A_PERSON, AgentConnection
+from tests.admin.conftest import START, make_connection
+
+pytestmark = pytest.mark.django_db
+
+NAMES = ("Ana Gómez", "Ana Lucía Gómez", "ANA LUCÍA", "ana", "Anabel", "Mariana", "Diego de la Ana")
+
+
+@pytest.fixture
+def rows(tenant):
+    return [make_connection(tenant, n, user_name=name) for n, name in enumerate(NAMES)]
+
+
+def found(term):
+    rows = AgentConnection.objects.filter(find.name_begins(term))
+    return sorted(rows.values_list("user_name", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("term", "names"),
+    [
+        ("ana", ["ANA LUCÍA", "Ana Gómez", "Ana Lucía Gómez", "Anabel", "ana"]),
+        ("Ana ", ["ANA LUCÍA", "Ana Gómez", "Ana Lucía Gómez", "Anabel", "ana"]),
+        ("ana g", ["Ana Gómez"]),
+        ("diego de la a", ["Diego de la Ana"]),
+        ("zzz", []),
+        ("a%", []),
+        ("a_a", []),
+    ],
+)
+@pytest.mark.parametrize(("few", "many"), [(1000, 5000), (0, 5000), (0, 0), (1, 2)])
+def test_names_are_found_however_many_there_are(rows, monkeypatch, few, many, term, names):
+    monkeypatch.setattr(find, "FEW", few)
+    monkeypatch.setattr(find, "MANY", many)
+
+    assert sorted(names) == found(term)
+
+
+@pytest.mark.parametrize("term", ["\x00", "x" * 300, "'; --", "٣", "🙂"])
+def test_odd_words_find_nothing(rows, term):
+    assert found(term) in ([], sorted(NAMES) if not term.strip("\x00") else [])
+
+
+@pytest.mark.parametrize("acknowledged_at", [None, START])
+def test_what_needs_a_person_is_the_same_in_sql_and_in_python(tenant, acknowledged_at):
+    facts = {"acknowledged_at": acknowledged_at}
+    pairs = [(state, reason) for state, reasons in REASONS.items() for reason in reasons]
+    for number, (state, reason) in enumerate(pairs):
+        make_connection(tenant, number, state=state, reason=reason, **facts)
+    make_connection(tenant, 99, state=State.DELIVERING, reason="", due_at=START, final_at=None)
+
+    in_sql = set(AgentConnection.objects.filter(NEEDS_A_PERSON))
+
+    assert in_sql == {row for row in AgentConnection.objects.all() if row.needs_a_person}
+    assert bool(in_sql) == (acknowledged_at is None)
+
+
+def test_every_reason_belongs_to_one_state():
+    reasons = [reason for reasons in REASONS.values() for reason in reasons]
+
+    assert len(reasons) == len(set(reasons))
+
+
+@pytest.mark.parametrize(
+    ("params", "asked"),
+    [
+        ({"state": "failed", "queue": ""}, {"state": "failed"}),
+        ({"waiting": "on"}, {"waiting": "on"}),
+    ],
+)
+def test_what_was_asked_can_be_asked_again(params, asked):
+    form = find.ConnectionFilter(params, [])
+
+    assert asked == form.asked
+    assert find.ConnectionFilter(asked, []).is_valid()
+
+
+def test_a_condition_is_one_that_databases_can_read(tenant):
+    form = find.ConnectionFilter({"q": "\x00", "agent": "\x00", "queue": "\x00"}, [tenant])
+
+    assert not form.is_valid() or list(form.narrow(AgentConnection.objects.all())) == []
