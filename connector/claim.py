@@ -1,9 +1,8 @@
 """Which rows are due, and taking a batch of them under a fresh lease."""
 
 import uuid
-from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from django.db import connection, transaction
@@ -21,10 +20,13 @@ SELECT tenant_id, state FROM connector_agentconnection
 WHERE due_at <= %s GROUP BY tenant_id, state ORDER BY MIN(due_at)
 """
 _HELD = """
-SELECT tenant_id, COUNT(DISTINCT lease) FROM connector_agentconnection
+SELECT tenant_id, COUNT(DISTINCT lease),
+       MAX(CASE WHEN state = 'delivering' AND due_at < %s THEN 1 ELSE 0 END)
+FROM connector_agentconnection
 WHERE lease IS NOT NULL AND due_at > %s GROUP BY tenant_id
 """
 _NEXT_DUE = "SELECT MIN(due_at) FROM connector_agentconnection WHERE due_at IS NOT NULL"
+HANGS_AFTER = timedelta(seconds=1)
 MOST_ROWS = 500  # of 50 agents, in one batch of checks
 
 
@@ -49,27 +51,33 @@ def claim(now: datetime, *, most: int, workers: int = 2) -> list[Claim]:
 
     Each batch holds rows of one tenant and one state: checks of at most 50 agents, or as many
     deliveries as are posted side by side. No row is in two batches, whoever else claims. One of
-    the `workers` there are is always left to other tenants, whatever hangs or bursts at one.
+    the `workers` there are is always left to other tenants, and half of them where this tenant's
+    Lynn has not answered for a second.
     """
     with connection.cursor() as cursor:
         cursor.execute(_DUE, [_adapted(now)])
         waiting = [(tenant_id, State(state)) for tenant_id, state in cursor.fetchall()]
-    held = _batches_held(now) if waiting else Counter()
+    taken = _taken(now, workers) if waiting else {}
     claims: list[Claim] = []
     for tenant_id, state in waiting:
-        if len(claims) == most or held[tenant_id] >= max(1, workers - 1):
+        left = taken.get(tenant_id, max(1, workers - 1))
+        if len(claims) == most or left <= 0:
             continue
-        if taken := _claim(tenant_id, state, now):
-            claims.append(taken)
-            held[tenant_id] += 1
+        if fresh := _claim(tenant_id, state, now):
+            claims.append(fresh)
+            taken[tenant_id] = left - 1
     return claims
 
 
-def _batches_held(now: datetime) -> Counter[int]:
-    """How many batches of each tenant are being worked on, or wait for a worker."""
+def _taken(now: datetime, workers: int) -> dict[int, int]:
+    """How many more batches each tenant that has any under way, or waiting for a worker, may
+    have."""
     with connection.cursor() as cursor:
-        cursor.execute(_HELD, [_adapted(now)])
-        return Counter(dict(cursor.fetchall()))
+        cursor.execute(_HELD, [_adapted(now + LEASE - HANGS_AFTER), _adapted(now)])
+        return {
+            tenant_id: max(1, workers // 2 if hangs else workers - 1) - batches
+            for tenant_id, batches, hangs in cursor.fetchall()
+        }
 
 
 def _adapted(moment: datetime) -> Any:

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from connector import chores, clock, heartbeat, wake
 from connector.claim import claim, next_due
 from connector.heartbeat import own_name
+from connector.threads import SIDE_BY_SIDE
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,8 @@ class TableIsQueue:
             return []
         claims = claim(now, most=BATCHES, workers=self._workers)
         taken = sum(len(each.ids) for each in claims)
-        self._is_more_due = len(claims) == BATCHES
+        is_full = any(len(each.ids) >= SIDE_BY_SIDE for each in claims)
+        self._is_more_due = is_full or len(claims) == BATCHES
         self._gather = min(POLL, GATHER * taken) if taken else POLL_BUSY  # others' turn is due
         self._last_work = time.monotonic()
         return [

@@ -17,7 +17,7 @@ def test_the_tests_that_use_the_database_pass_on_postgresql_too() -> None:
     ]
     command = [sys.executable, "-m", "pytest", "-q", "--create-db", *sorted(files)]
     done = subprocess.run(
-        [*command, "tests/engine", "tests/admin", "tests/audit"],
+        [*command, "tests/engine", "tests/admin", "tests/audit", "tests/api"],
         cwd=ROOT,
         env={**os.environ, **SECRETS, "DATABASE_URL": service("TEST_POSTGRES_URL")},
         capture_output=True,

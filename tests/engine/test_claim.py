@@ -111,6 +111,21 @@ def test_one_worker_is_always_left_to_other_tenants(desk: Desk) -> None:
     assert [[row.pk]] == [each.ids for each in freed]
 
 
+def test_a_tenant_whose_lynn_does_not_answer_gets_no_more_than_half_of_the_workers(
+    desk: Desk,
+) -> None:
+    for _ in range(200):
+        desk.ring(AUTO_QUEUE)
+
+    (first,) = claim(desk.clock.now, most=1, workers=5)
+    hanging = claim(desk.clock.forward(1.5), most=1, workers=2)
+    others = [claim(desk.clock.now, most=1, workers=5) for _ in range(3)]
+
+    assert [] == hanging
+    assert [1, 0, 0] == [len(claims) for claims in others]
+    assert 32 == len(first.ids)
+
+
 def test_a_tenant_gets_its_turn_again_when_its_batch_is_done(desk: Desk) -> None:
     for _ in range(40):
         desk.ring(AUTO_QUEUE)
