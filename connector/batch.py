@@ -1,6 +1,5 @@
 """A batch of rows that one worker holds: reading them fresh, and writing them under the lease."""
 
-import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,23 +16,25 @@ from connector.models import AgentConnection, Attempt, Tenant
 from connector.models.bulk import update_each
 
 LEASE = timedelta(seconds=15)
-SEND_WITHIN = 5.0  # seconds after a write; the call's own 8 s and its writing down fit the lease
+FRESH = timedelta(seconds=3)
+SEND_BEFORE = 10.0  # seconds before the lease ends: a call's 8 s, and the writing down of it
 
 Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
 class Post:
-    """A delivery that was opened and is about to be made."""
+    """A delivery that was opened and is about to be made, with the agent's name in it."""
 
     row_id: uuid.UUID
+    user_name: str
     attempt: Attempt
     call: Call
 
 
 @dataclass
 class Batch:
-    """Rows of one tenant under one lease, good for LEASE after every write.
+    """Rows of one tenant under one lease, the earliest of which ends at `held_until`.
 
     Methods that read or write rows belong inside a transaction. `posts` are opened deliveries,
     `answered` the rows of which we learnt that their agent answered. `policy` is the tenant's,
@@ -44,10 +45,11 @@ class Batch:
     clock: Clock
     tenant: Tenant
     policy: Policy
+    held_until: datetime
     posts: list[Post] = field(default_factory=list)
     answered: list[AgentConnection] = field(default_factory=list)
-    held_since: float = field(default_factory=time.monotonic)
     _touched: dict[uuid.UUID, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _noted: dict[uuid.UUID, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def refresh(self, ids: Iterable[uuid.UUID]) -> list[AgentConnection]:
         """Those of the rows that are still ours, as they are now, locked."""
@@ -81,17 +83,27 @@ class Batch:
     def touch(self, row: AgentConnection, *names: str) -> None:
         self._touched[row.pk].update(names)
 
+    def note(self, row: AgentConnection, *names: str) -> None:
+        """These changed too, but are no reason to write the row: what comes of it will be."""
+        self._noted[row.pk].update(names)
+
     def save(self, rows: Sequence[AgentConnection], **increments: int) -> None:
         """Write what was touched, rows with the same columns in one go; hold those that
-        were not let go of for another lease. `increments` are added in the database."""
-        self.held_since, hold_until = time.monotonic(), self.clock() + LEASE
-        heartbeat.beat(self.clock())
+        were not let go of for another lease, unless theirs is fresh. `increments` are added in the
+        database."""
+        now = self.clock()
+        heartbeat.beat(now)
         groups: dict[tuple[str, ...], list[AgentConnection]] = defaultdict(list)
         for row in rows:
-            if row.lease is not None:
-                row.due_at = hold_until
+            is_fresh = row.due_at is not None and row.due_at >= now + LEASE - FRESH
+            if row.lease is not None and (self._touched.get(row.pk) or not is_fresh):
+                row.due_at = now + LEASE
                 self.touch(row, "due_at")
-            groups[tuple(sorted(self._touched.pop(row.pk, ())))].append(row)
+            touched, noted = self._touched.pop(row.pk, set()), self._noted.pop(row.pk, set())
+            groups[tuple(sorted(touched | noted if touched else ()))].append(row)
+        self.held_until = min(
+            [row.due_at for row in rows if row.lease and row.due_at], default=now + LEASE
+        )
         for names, group in groups.items():
             if names or increments:
                 self._write(group, names, increments)

@@ -56,7 +56,7 @@ def fill(batch: Batch, rows: Iterable[AgentConnection]) -> None:
     for row in nameless:
         if name := known.get(row.user_id):
             row.user_name = name
-            batch.touch(row, "user_name")
+            batch.note(row, "user_name")
 
 
 def remember(batch: Batch, rows: Iterable[AgentConnection]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from connector.clients.base import KEPT_BYTES, Call, Exchange
@@ -241,10 +241,15 @@ def _set_columns(attempt: Attempt, columns: Mapping[str, Any]) -> None:
 
 def mark_interrupted(rows: Iterable[AgentConnection], now: datetime) -> None:
     """Attempts that a dead worker left open. A check that was to be folded gets a row of its own,
-    since what was asked before it stays true."""
-    ids = [row.pk for row in rows if row.retaken]
-    if ids:
-        _interrupt(Attempt.objects.filter(connection_id__in=ids), now)
+    since what was asked before it stays true. The rows learn how often delivery was tried."""
+    retaken = {row.pk: row for row in rows if row.retaken}
+    if not retaken:
+        return
+    left = Attempt.objects.filter(connection_id__in=list(retaken))
+    _interrupt(left, now)
+    tries = left.filter(kind=Kind.DELIVERY).order_by().values_list("connection_id")
+    for pk, number in tries.annotate(Max("number")):
+        retaken[pk].tries = max(retaken[pk].tries, number)
 
 
 def interrupt_abandoned(now: datetime) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.db import InterfaceError, OperationalError, connections, transaction
 
 from connector import breaker, circuit, decide, record
-from connector.batch import SEND_WITHIN, Batch, Post
+from connector.batch import SEND_BEFORE, Batch, Post
 from connector.breaker import Hold, Wave
 from connector.clients import lynn
 from connector.clients.base import Call, Exchange
@@ -44,14 +44,16 @@ def open_posts(batch: Batch, rows: Sequence[AgentConnection]) -> None:
         batch.release(row, now)
     for row in rows[: SIDE_BY_SIDE - len(batch.posts)]:
         row.tries += 1
-        batch.touch(row, "tries")
+        batch.note(row, "tries")
     chosen = [row for row in rows if row.lease is not None]
     calls = {row.pk: _call(row, headers) for row in chosen}
     attempts = record.open_each(chosen, Kind.DELIVERY, calls, now)
     if batch.tenant.is_shadow:
         _end_in_shadow(batch, chosen, attempts)
     else:
-        batch.posts += [Post(row.pk, attempts[row.pk], calls[row.pk]) for row in chosen]
+        batch.posts += [
+            Post(row.pk, row.user_name, attempts[row.pk], calls[row.pk]) for row in chosen
+        ]
 
 
 def _let_through(batch: Batch, rows: Sequence[AgentConnection]) -> Sequence[AgentConnection]:
@@ -101,7 +103,8 @@ def tell(batch: Batch) -> None:
     """Make the opened posts; what is answered is written down at once, not when all are."""
     posts, batch.posts = batch.posts, []
     wave = breaker.Wave(batch.tenant, batch.clock())
-    until = batch.held_since + SEND_WITHIN
+    held_for = (batch.held_until - batch.clock()).total_seconds()
+    until = time.monotonic() + held_for - SEND_BEFORE
     for answers in send_all([post.call for post in posts], until):
         ends = [_end(posts[position], answers[position]) for position in answers]
         wave.add((circuit.proof(end.exchange.status, end.error), str(end.error)) for end in ends)
@@ -150,6 +153,8 @@ def _close(batch: Batch, wave: Wave, ends: Sequence[_End]) -> None:
     record.close_each((end.post.attempt, end.exchange, end.error) for end in ends)
     for position, end in enumerate(ends):
         if row := rows.get(end.post.row_id):
+            row.tries, row.user_name = end.post.attempt.number, end.post.user_name
+            batch.touch(row, "tries", "user_name")
             verdict = decide.after_delivery(row, end.error, now, _jitter())
             batch.apply(row, _held(row, verdict, hold, position))
     batch.save(list(rows.values()))

@@ -77,7 +77,8 @@ def _take(
     if not rows:
         return None
     tenant = Tenant.objects.select_related("lynn").get(pk=rows[0].tenant_id)
-    batch = Batch(lease, clock, tenant, tenant.policy)
+    held_until = min(row.due_at or clock() for row in rows)
+    batch = Batch(lease, clock, tenant, tenant.policy, held_until)
     record.mark_interrupted(rows, clock())
     for row in rows:
         row.tenant = batch.tenant

@@ -614,7 +614,7 @@ def test_a_worker_that_is_too_slow_sends_nothing_that_another_might_be_sending(
 ) -> None:
     offer, row = desk.ring(AUTO_QUEUE)
     genesys.agent_is(offer, "interact")
-    monkeypatch.setattr("connector.tell.SEND_WITHIN", -1.0)
+    monkeypatch.setattr("connector.tell.SEND_BEFORE", 60.0)
 
     desk.work()
 
@@ -1021,3 +1021,38 @@ def test_a_person_can_bring_work_back(
 
     assert ("delivered", "delivered") == ended(row)
     assert "person" == row.attempts.filter(kind="delivery").last().trigger
+
+
+def test_an_automatic_delivery_writes_its_connection_only_when_claimed_and_when_told(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    AgentName.objects.create(
+        tenant=desk.tenant, user_id="agent-1", name="Ana", learnt_at=desk.clock.now
+    )
+    desk.ring(AUTO_QUEUE)
+
+    with CaptureQueriesContext(connection) as made:
+        desk.work()
+
+    updates = [each["sql"] for each in made if each["sql"].startswith('UPDATE "connector_agentc')]
+    assert 2 == len(updates)
+    assert 1 == len(lynn.calls)
+    assert (1, 1) == (AgentConnection.objects.get().tries, Attempt.objects.get().number)
+
+
+def test_tries_count_on_after_a_crash(desk: Desk, genesys: Genesys, lynn: Lynn) -> None:
+    offer, row = desk.ring(AUTO_QUEUE)
+    genesys.agent_is(offer, "interact")
+
+    def power_cut() -> None:
+        raise SystemExit
+
+    lynn.during_post.append(power_cut)
+    with pytest.raises(SystemExit):
+        desk.work()
+    lynn.during_post.clear()
+    desk.work(16)
+
+    assert ("delivered", "delivered") == ended(row)
+    assert [1, 2] == [each.number for each in row.attempts.filter(kind="delivery")]
+    assert 2 == row.tries
