@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from connector import decide
+from connector import decide, record
 from connector.decide import Verdict
 from connector.models import AgentConnection
 
@@ -40,9 +40,12 @@ def _move(
             .get(pk=pk)
         )
         verdict = verdict_on(row)
-        if verdict.state.is_open and row.is_leased(now):
+        is_at_it = row.is_leased(now)
+        if verdict.state.is_open and is_at_it:
             return row  # a worker is at it this moment, which is as soon as can be
         row.retaken = row.retaken or row.lease is not None
         row.lease = None
         row.save(update_fields=row.move_to(verdict, now) | {"lease", "retaken"})
+        if not row.is_open and not is_at_it:
+            record.mark_interrupted([row], now)
         return row

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from connector import decide, history, offers
+from connector import decide, history, offers, record
 from connector.decide import Verdict
 from connector.domain import Evidence, QueuePolicy, Reason, State
 from connector.events import ACD_END, USER_END, AcdEnd, Unused, UserEnd, UserStart
@@ -139,6 +139,7 @@ def _prove(row: AgentConnection, verdict: Verdict, now: datetime) -> None:
     row.lease = None
     row.move_to(verdict, now)
     row.settle(now)
+    _end_attempts(row, now)
     row.save()
 
 
@@ -166,6 +167,13 @@ def _decide(row: AgentConnection, now: datetime) -> None:
     one, or the next if it died, who then also puts its attempts in order."""
     if not row.lease:
         row.settle(now)
+        _end_attempts(row, now)
+
+
+def _end_attempts(row: AgentConnection, now: datetime) -> None:
+    """No worker will come to put the attempts in order of a row that was taken from one."""
+    if not row.is_open:
+        record.mark_interrupted([row], now)
 
 
 def _locked(row: AgentConnection) -> AgentConnection:

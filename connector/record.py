@@ -204,7 +204,7 @@ def _close_unheld(attempts: Sequence[Attempt], exchange: Exchange) -> None:
         return
     mine = Attempt.objects.filter(pk__in=[attempt.pk for attempt in attempts])
     columns = {**_exchange_columns(exchange), "outcome": Outcome.OK, "detail": MOVED_ON}
-    mine.filter(outcome=Outcome.OPEN).update(**columns)
+    mine.filter(outcome__in=[Outcome.OPEN, Outcome.INTERRUPTED]).update(**columns)
     mine.filter(reopened_at__isnull=False).update(
         count=F("count") + 1, last_at=exchange.started_at, reopened_at=None
     )

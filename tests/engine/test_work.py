@@ -688,7 +688,9 @@ def test_an_acd_end_that_comes_during_a_check_does_not_wait_for_its_end(
 
     assert ("delivered", "delivered") == ended(row)
     assert ("acd_end", 1) == (row.evidence, len(lynn.calls))
-    assert {"interrupted", "ok"} == {each.outcome for each in row.attempts.filter(kind="status")}
+    assert {("ok", record.MOVED_ON), ("ok", "alert")} >= {
+        (each.outcome, each.detail) for each in row.attempts.filter(kind="status")
+    }
 
 
 def test_a_user_end_that_comes_during_a_check_ends_the_offer(
@@ -744,7 +746,31 @@ def test_the_attempt_of_a_dead_worker_is_interrupted_when_its_connection_is_canc
     desk: Desk, genesys: Genesys, lynn: Lynn
 ) -> None:
     row = died_during_the_check(desk, genesys)
-    intervene.cancel(row.pk, desk.clock.now)
+
+    intervene.cancel(row.pk, desk.clock.forward(16))
+
+    assert "interrupted" == row.attempts.get(kind="status").outcome
+
+
+def test_the_attempt_of_a_dead_worker_is_interrupted_when_events_end_its_connection(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    row = died_during_the_check(desk, genesys)
+    leg = {"conversationId": row.conversation_id, "userId": row.user_id}
+    leg["sessionId"] = row.session_id
+
+    desk.receive({**leg, "acdOutcome": "ANSWERED", "answeredUserId": row.user_id}, "acd.end")
+    desk.receive({**leg, "interactingDurationMs": 5000}, "user.end")
+
+    assert ("expired", "answered_and_over") == ended(row)
+    assert "interrupted" == row.attempts.get(kind="status").outcome
+
+
+def test_an_attempt_that_nobody_else_ends_is_interrupted_after_a_minute(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    row = died_during_the_check(desk, genesys)
+    AgentConnection.objects.update(lease=None)
 
     assert 0 == record.interrupt_abandoned(desk.clock.forward(30))
     assert 1 == record.interrupt_abandoned(desk.clock.forward(31))

@@ -64,7 +64,7 @@ def test_a_worker_killed_anywhere_loses_nothing(
         over = replace(usual, ends=(OVER,))
         delivered = replace(usual, told=(POINTS[label], most))
         books.post(over if slug.startswith(ENDED) else delivered)
-    patience = 60 if scope == "process" else 240
+    patience = 120 if scope == "process" else 240
     for case in [case for case in books.cases if case.slug.startswith(ENDED)]:
         wait_until(lambda slug=case.slug: reached(slug), patience, f"{case.slug} was reached")
         books.tell(case.slug, answer_of(simulator, case))

@@ -59,7 +59,6 @@ def test_web_is_killed_under_load(make_portal: Make, simulator: Simulator, kind:
 
     wait_until_final(portal, 60)
     assert serve.poll() is None
-    assert books.unsure, "no post was hit"
     Ledger(portal, simulator, books).balance()
 
 
