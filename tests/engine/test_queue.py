@@ -18,6 +18,8 @@ from connector.queue import OrmBroker
 def broker(db: None, monkeypatch: pytest.MonkeyPatch) -> OrmBroker:
     monkeypatch.setattr("connector.queue.time.sleep", lambda seconds: None)
     monkeypatch.setattr("connector.queue.wake.wait", lambda seconds: None)
+    # Within a test's transaction there is only one.
+    monkeypatch.setattr("connector.queue.close_old_connections", lambda: None)
     return OrmBroker("portal")
 
 
