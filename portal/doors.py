@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.template.response import SimpleTemplateResponse
 from django.urls import Resolver404, resolve
+from django.utils import translation
 
 SENDERS = "/api/v1/tenants/"
 
@@ -28,8 +29,9 @@ class SendersDoor:
             return self.get_response(request)
         request.resolver_match = match
         request.get_host()  # refuses a host that is not ours
-        response: HttpResponse = match.func(request, *match.args, **match.kwargs)
-        if isinstance(response, SimpleTemplateResponse):
-            response.render()
+        with translation.override("en"):  # or it would be that of whom this thread served last
+            response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+            if isinstance(response, SimpleTemplateResponse):
+                response.render()
         response.headers.setdefault("Content-Length", str(len(response.content)))
         return response

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 from hypothesis import configuration, settings
 
 from connector import directory, wake
@@ -24,6 +25,13 @@ settings.load_profile("portal")
 def _fresh_directory():
     """Every test starts as after a restart: ids of tenants come back, what was kept must not."""
     directory.forget()
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    """A page that a test asks for in Spanish leaves its thread in Spanish."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from django.shortcuts import redirect
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from connector.find import TimeRange
 from connector.scope import seen_by, tenants_of
@@ -65,6 +66,11 @@ class PortalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_facets = admin.ShowFacets.NEVER
     list_max_show_all = 200
     list_per_page = 50
+
+    @admin.display(description=gettext_lazy("tenant"))
+    def tenant_in_words(self, row: Any) -> str:
+        """A column whose title is translated, which that of the field is not."""
+        return str(row.tenant)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).filter(seen_by(request, self.tenant_column))

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from connector.domain import State
 
@@ -28,7 +29,7 @@ class Series:
 
 # From the bottom up.
 SERIES = (
-    Series("good", _("Delivered"), (State.DELIVERED, State.SHADOWED)),
+    Series("good", pgettext_lazy("several", "Delivered"), (State.DELIVERED, State.SHADOWED)),
     Series("warn", _("Not answered"), (State.NOT_ANSWERED,)),
     Series(
         "still", _("Ignored, expired or cancelled"), (State.IGNORED, State.EXPIRED, State.CANCELLED)

@@ -42,7 +42,7 @@ class ConnectionAdmin(InterventionViews):
     list_display = [
         "received",
         "state_in_words",
-        "tenant",
+        "tenant_in_words",
         "agent",
         "queue",
         "conversation",

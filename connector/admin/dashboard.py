@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from connector import attention, clock
 from connector.admin.chart import stacked
@@ -142,7 +142,7 @@ def _figures(scope: Iterable[int] | None, since: datetime, now: datetime) -> lis
         Figure(
             "good",
             _number(delivered),
-            _("delivered"),
+            pgettext("several", "delivered"),
             _list(since, state=State.SHADOWED if is_shadow else State.DELIVERED),
         ),
         Figure(
@@ -163,7 +163,7 @@ def _figures(scope: Iterable[int] | None, since: datetime, now: datetime) -> lis
 
 def _received(waiting: int) -> str:
     if not waiting:
-        return _("received")
+        return pgettext("several", "received")
     words = ngettext("received, %(count)s still open", "received, %(count)s still open", waiting)
     return words % {"count": _number(waiting)}
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from connector.domain import Reason, State
 from connector.masking import without_address
@@ -30,7 +31,7 @@ def moment(at: datetime | None) -> SafeString | str:
         return NOTHING
     local = timezone.localtime(at)
     this_year = local.year == timezone.localtime().year
-    shown = date_format(local, "j M, H:i:s" if this_year else "j M Y, H:i:s")
+    shown = date_format(local, _("j M, H:i:s") if this_year else _("j M Y, H:i:s"))
     return _time(at, shown)
 
 

@@ -36,6 +36,12 @@ REASONS = {
     "no_session": gettext_lazy("The event names no session"),
     "before_user_start": gettext_lazy("Came before its user.start, and waits for it"),
     "no_durations": gettext_lazy("The event does not say whether the agent answered"),
+    "invalid_event": gettext_lazy("Invalid event"),
+    "unauthorized": gettext_lazy("No valid token"),
+    "tenant_disabled": gettext_lazy("The tenant is switched off"),
+    "unsupported_media_type": gettext_lazy("Not sent as JSON"),
+    "too_large": gettext_lazy("Too large"),
+    "too_many_events": gettext_lazy("Too many events in a second"),
 }
 TONES = {
     EventOutcome.OPENED: "delivered",
@@ -51,7 +57,7 @@ class EventAdmin(FilteredAdmin):
     list_display = [
         "received",
         "outcome_in_words",
-        "tenant",
+        "tenant_in_words",
         "topic_in_short",
         "reason_in_words",
         "conversation",

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth import get_permission_codename
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import ReadOnlyPasswordHashWidget, UserChangeForm
 from django.contrib.auth.models import Group, Permission, User
@@ -22,6 +23,12 @@ from connector.permissions import GROUPS
 
 # What pages ask for besides what the groups hold; other permissions would change nothing.
 ALSO_USED = {"view_heartbeat"}
+ACTIONS = {
+    "add": gettext_lazy("Can add %(name)s"),
+    "change": gettext_lazy("Can change %(name)s"),
+    "delete": gettext_lazy("Can delete %(name)s"),
+    "view": gettext_lazy("Can view %(name)s"),
+}
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -31,6 +38,12 @@ class PermissionChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-ar
     widget = forms.CheckboxSelectMultiple
 
     def label_from_instance(self, obj: Any) -> str:
+        """Django's own permissions have names that were made of English words when they were
+        stored; made anew, they are in the reader's language."""
+        action = obj.codename.partition("_")[0]
+        model = obj.content_type.model_class()
+        if action in ACTIONS and obj.codename == get_permission_codename(action, model._meta):
+            return str(ACTIONS[action]) % {"name": model._meta.verbose_name}
         return _(obj.name)
 
 
@@ -40,9 +53,8 @@ def _used_permissions() -> QuerySet[Permission]:
         codenames |= {codename for codename, _name in model._meta.permissions}
     ours = Q(content_type__app_label="connector", codename__in=codenames)
     people = Q(content_type__app_label="auth", content_type__model__in=["user", "group"])
-    return Permission.objects.filter(ours | people).order_by(
-        "-content_type__app_label", "content_type__model", "codename"
-    )
+    found = Permission.objects.filter(ours | people).select_related("content_type")
+    return found.order_by("-content_type__app_label", "content_type__model", "codename")
 
 
 class WithCheckboxes(admin.ModelAdmin):  # type: ignore[type-arg]

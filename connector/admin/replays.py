@@ -29,7 +29,15 @@ MOST_REASONS = 20
 
 @admin.register(Replay)
 class ReplayAdmin(ReadOnlyAdmin):
-    list_display = ["started", "what", "tenant", "state_in_words", "progress", "by_name", "why"]
+    list_display = [
+        "started",
+        "what",
+        "tenant_in_words",
+        "state_in_words",
+        "progress",
+        "by_name",
+        "why",
+    ]
     list_select_related = ["tenant"]
     sortable_by = ()
     actions = None

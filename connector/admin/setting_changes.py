@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Field, OuterRef, QuerySet, Subquery
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from connector.admin.display import NOTHING
 from connector.domain import AnswerMode
@@ -125,8 +125,9 @@ def _verb(row: Any, before: Any) -> str:
     if row.history_type == "~" and before is None:
         return _("as it was when this history began")
     ended = isinstance(row, WebhookToken.history.model) and row.slot is None
-    words = {"+": _("made"), "~": _("ended") if ended else _("changed"), "-": _("deleted")}
-    return words[row.history_type]
+    if row.history_type == "~":
+        return pgettext("change", "ended") if ended else _("changed")
+    return pgettext("change", "made") if row.history_type == "+" else _("deleted")
 
 
 def _lines(row: Any, before: Any, people: dict[int, list[str]]) -> list[Line]:

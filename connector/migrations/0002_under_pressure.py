@@ -426,6 +426,7 @@ class Migration(migrations.Migration):
                 (
                     "keep_bodies_days",
                     models.PositiveSmallIntegerField(
+                        db_default=30,
                         default=30,
                         help_text="Days. Then what was posted, asked and answered is emptied. It may hold names, addresses and texts of customers.",
                         validators=[
@@ -438,6 +439,7 @@ class Migration(migrations.Migration):
                 (
                     "keep_events_days",
                     models.PositiveSmallIntegerField(
+                        db_default=90,
                         default=90,
                         help_text="Days. Then the list of what was posted loses them.",
                         validators=[
@@ -450,6 +452,7 @@ class Migration(migrations.Migration):
                 (
                     "keep_connections_days",
                     models.PositiveSmallIntegerField(
+                        db_default=400,
                         default=400,
                         help_text="Days. Then a connection goes with its calls, its events and the customer's address in it. Counts per hour and the seals of the audit trail stay.",
                         validators=[
@@ -920,6 +923,7 @@ class Migration(migrations.Migration):
             model_name="tenant",
             name="keep_bodies_days",
             field=models.PositiveSmallIntegerField(
+                db_default=30,
                 default=30,
                 help_text="Days. Then what was posted, asked and answered is emptied. It may hold names, addresses and texts of customers.",
                 validators=[
@@ -933,6 +937,7 @@ class Migration(migrations.Migration):
             model_name="tenant",
             name="keep_connections_days",
             field=models.PositiveSmallIntegerField(
+                db_default=400,
                 default=400,
                 help_text="Days. Then a connection goes with its calls, its events and the customer's address in it. Counts per hour and the seals of the audit trail stay.",
                 validators=[
@@ -946,6 +951,7 @@ class Migration(migrations.Migration):
             model_name="tenant",
             name="keep_events_days",
             field=models.PositiveSmallIntegerField(
+                db_default=90,
                 default=90,
                 help_text="Days. Then the list of what was posted loses them.",
                 validators=[

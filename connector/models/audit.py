@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from connector.domain import Kind, Outcome, Trigger, new_id
 from connector.models.connection import AgentConnection
@@ -13,7 +14,7 @@ class EventOutcome(models.TextChoices):
     OPENED = "opened", _("Opened a connection")
     EVIDENCE = "evidence", _("Told us more about a connection")
     DUPLICATE = "duplicate", _("Duplicate")
-    IGNORED = "ignored", _("Ignored")
+    IGNORED = "ignored", pgettext_lazy("event", "Ignored")
     REFUSED = "refused", _("Refused")
 
 

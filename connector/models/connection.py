@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from connector import decide
 from connector.decide import Verdict
@@ -137,13 +138,13 @@ class AgentConnection(models.Model):
         verbose_name_plural = _("connections")
         ordering = ["-received_at"]
         permissions = [
-            ("deliver_again", "Can deliver a connection again"),
-            ("check_again", "Can check a connection again"),
-            ("cancel_connection", "Can cancel an open connection"),
-            ("view_external_id", "Can see the external id (personal data)"),
-            ("view_bodies", "Can see request and response bodies"),
-            ("export_audit", "Can export the audit trail"),
-            ("acknowledge", "Can say that a failed connection is dealt with"),
+            ("deliver_again", gettext_noop("Can deliver a connection again")),
+            ("check_again", gettext_noop("Can check a connection again")),
+            ("cancel_connection", gettext_noop("Can cancel an open connection")),
+            ("view_external_id", gettext_noop("Can see the external id (personal data)")),
+            ("view_bodies", gettext_noop("Can see request and response bodies")),
+            ("export_audit", gettext_noop("Can export the audit trail")),
+            ("acknowledge", gettext_noop("Can say that a failed connection is dealt with")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "offer_key"], name="one_row_per_offer"),

@@ -13,6 +13,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from connector.decide import Policy
 from connector.domain import MEDIA_TYPES, AnswerMode, Mode, QueuePolicy, WithoutName
@@ -109,6 +110,7 @@ def _days(
     return models.PositiveSmallIntegerField(
         name,  # type: ignore[arg-type]
         default=default,
+        db_default=default,  # for web processes of the version before, while an upgrade goes on
         validators=[MinValueValidator(1), MaxValueValidator(3650)],
         help_text=help_text,  # type: ignore[arg-type]
     )
@@ -249,10 +251,10 @@ class Tenant(models.Model):
         verbose_name_plural = _("tenants")
         ordering = ["name"]
         permissions = [
-            ("view_all_tenants", "Can see all tenants, not only those listed on"),
-            ("test_connection", "Can test the connections of a tenant"),
-            ("send_test", "Can send a test message to Lynn"),
-            ("pause_tenant", "Can pause and resume a tenant"),
+            ("view_all_tenants", gettext_noop("Can see all tenants, not only those listed on")),
+            ("test_connection", gettext_noop("Can test the connections of a tenant")),
+            ("send_test", gettext_noop("Can send a test message to Lynn")),
+            ("pause_tenant", gettext_noop("Can pause and resume a tenant")),
         ]
         constraints = [
             models.CheckConstraint(
