@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from connector.heartbeat import own_name
 from connector.management.address import Address, address, port_number
+from connector.management.commands import worker
 from connector.management.commands.serve import Role, Tree
 from connector.management.commands.web import Server
 from connector.management.commands.worker import Supervisor
@@ -172,6 +173,21 @@ def test_nobody_is_blamed_while_the_database_is_away(monkeypatch: pytest.MonkeyP
         assert not supervisor._is_silent()
 
     assert not supervisor._is_silent()  # the next sign of life is waited for
+
+
+def test_a_cluster_that_has_lost_its_supervisor_is_told_to_end_and_then_made_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    story: list[object] = []
+    parents = iter([7, 7, 1])
+    monkeypatch.setattr(worker.os, "getppid", lambda: next(parents))
+    monkeypatch.setattr(worker.time, "sleep", story.append)
+    monkeypatch.setattr(worker.os, "kill", lambda pid, number: story.append(number))
+    monkeypatch.setattr(worker.os, "killpg", lambda group, number: story.append(number))
+
+    worker._end_with(7)
+
+    assert [1.0, 1.0, signal.SIGTERM, worker.STOPS_WITHIN, signal.SIGKILL] == story
 
 
 def test_the_description_of_the_webhook_is_up_to_date(tmp_path: Path, settings: Any) -> None:

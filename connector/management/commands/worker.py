@@ -6,7 +6,9 @@ import signal
 import time
 import uuid
 from datetime import timedelta
+from functools import partial
 from multiprocessing.process import BaseProcess
+from threading import Thread
 from types import FrameType
 from typing import Any
 
@@ -68,7 +70,7 @@ class Supervisor:
     def _start(self) -> None:
         os.environ["PORTAL_CLUSTER"] = uuid.uuid4().hex[:8]
         self.started_at = time.monotonic()
-        self.cluster = fork(_run_cluster, "portal-cluster")
+        self.cluster = fork(partial(_run_cluster, os.getpid()), "portal-cluster")
         logger.info("Worker %s started", own_name())
 
     def _is_silent(self) -> bool:
@@ -100,7 +102,18 @@ class Supervisor:
         self.cluster = None
 
 
-def _run_cluster() -> None:
+def _end_with(supervisor: int) -> None:
+    """A cluster is deaf to SIGTERM while it starts, so who loses its supervisor in that moment is
+    told again, and ended for good where that is of no use."""
+    while os.getppid() == supervisor:
+        time.sleep(LOOK_EVERY)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOPS_WITHIN)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def _run_cluster(supervisor: int) -> None:
     cluster = Cluster()
     cluster.start()
+    Thread(target=_end_with, args=(supervisor,), daemon=True).start()
     cluster.sentinel.join()
