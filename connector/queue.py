@@ -77,7 +77,7 @@ class TableIsQueue:
         rest = POLL_BUSY if is_busy and not wake.CAN_CALL else POLL
         if self._next_due:
             rest = min(rest, (self._next_due - clock.now()).total_seconds())
-        if rest > 0 and not self._gather >= rest:
+        if rest > self._gather:
             wake.wait(rest)
 
     def ping(self) -> bool:
