@@ -69,11 +69,12 @@ def test_a_worker_killed_anywhere_loses_nothing(
         wait_until(lambda slug=case.slug: reached(slug), patience, f"{case.slug} was reached")
         books.tell(case.slug, answer_of(simulator, case))
         books.tell(case.slug, end_of(simulator, case, interacting=3))
-    wait_until(
-        lambda: all(reached(slug) >= number for slug, (_, number) in kills.items()),
-        patience,
-        "every point was reached",
-    )
+    for slug, (_, number) in kills.items():
+        wait_until(
+            lambda slug=slug, number=number: reached(slug) >= number,
+            patience,
+            f"{slug} was reached {number} times",
+        )
     for slug in kills:
         books.post(manual(simulator, slug, 1, answer_after=1))
         books.post(automatic(simulator, slug, 2))
