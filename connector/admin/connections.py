@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import quote
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
@@ -114,20 +113,7 @@ class ConnectionAdmin(InterventionViews):
             headers={"Content-Disposition": f'attachment; filename="connection-{told["id"]}.json"'},
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        context = dict(extra_context or {})
-        connection = self.get_object(request, unquote(object_id))
-        if connection is not None and self.has_view_permission(request, connection):
-            context |= self._story(request, connection)
-        return super().change_view(request, object_id, form_url, context)
-
-    def _story(self, request: HttpRequest, connection: AgentConnection) -> dict[str, Any]:
+    def story(self, request: HttpRequest, connection: AgentConnection) -> dict[str, Any]:
         rights = rights_of(request)
         offered = buttons(request, connection)
         bodies = () if rights.bodies else ("request_body", "response_body")

@@ -3,9 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -105,23 +104,13 @@ class EventAdmin(FilteredAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).defer("body")
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        context = dict(extra_context or {})
-        event = self.get_object(request, unquote(object_id))
-        if event is not None and self.has_view_permission(request, event):
-            context |= {
-                "title": _("Event"),
-                "subtitle": event.topic or EventOutcome(event.outcome).label,
-                "facts": _facts(event),
-                **_body(request, event),
-            }
-        return super().change_view(request, object_id, form_url, context)
+    def story(self, request: HttpRequest, event: Event) -> dict[str, Any]:
+        return {
+            "title": _("Event"),
+            "subtitle": event.topic or EventOutcome(event.outcome).label,
+            "facts": _facts(event),
+            **_body(request, event),
+        }
 
 
 def _body(request: HttpRequest, event: Event) -> dict[str, Any]:

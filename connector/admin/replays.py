@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
@@ -81,18 +80,26 @@ class ReplayAdmin(ReadOnlyAdmin):
                 messages.warning(request, _("It had ended already."))
         return self.back_to(replay.pk)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        context = dict(extra_context or {})
-        replay = self.get_object(request, unquote(object_id))
-        if replay is not None and self.has_view_permission(request, replay):
-            context |= _story(request, replay)
-        return super().change_view(request, object_id, form_url, context)
+    def story(self, request: HttpRequest, replay: Replay) -> dict[str, Any]:
+        return {
+            "title": replay.get_kind_display(),
+            "subtitle": replay.tenant,
+            "badge": state_of(replay),
+            "replay": replay,
+            "looked_at": replay.done + replay.refused,
+            "may_stop": replay.is_running and may_stop(request, replay),
+            "facts": [
+                (_("Tenant"), replay.tenant),
+                (_("Why"), replay.why),
+                (_("By"), replay.by_name),
+                (_("Started"), moment(replay.started_at)),
+                (_("Ended"), moment(replay.finished_at)),
+                (_("Per second"), f"{replay.rate:g}"),
+            ],
+            "became": _became(replay),
+            "refused": _refused(replay),
+            "waiting": replay.left,
+        }
 
 
 def may_stop(request: HttpRequest, replay: Replay) -> bool:
@@ -102,28 +109,6 @@ def may_stop(request: HttpRequest, replay: Replay) -> bool:
 def state_of(replay: Replay) -> SafeString:
     state = ReplayState(replay.state)
     return badge(TONES[state], state.label)
-
-
-def _story(request: HttpRequest, replay: Replay) -> dict[str, Any]:
-    return {
-        "title": replay.get_kind_display(),
-        "subtitle": replay.tenant,
-        "badge": state_of(replay),
-        "replay": replay,
-        "looked_at": replay.done + replay.refused,
-        "may_stop": replay.is_running and may_stop(request, replay),
-        "facts": [
-            (_("Tenant"), replay.tenant),
-            (_("Why"), replay.why),
-            (_("By"), replay.by_name),
-            (_("Started"), moment(replay.started_at)),
-            (_("Ended"), moment(replay.finished_at)),
-            (_("Per second"), f"{replay.rate:g}"),
-        ],
-        "became": _became(replay),
-        "refused": _refused(replay),
-        "waiting": replay.left,
-    }
 
 
 def _became(replay: Replay) -> list[tuple[SafeString, int]]:

@@ -203,27 +203,17 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
     def get_prepopulated_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
         return {} if obj else {"slug": ("name",)}
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        context = dict(extra_context or {})
-        tenant = self.get_object(request, object_id)
-        if tenant is not None:
-            context |= {
-                "webhook": self.webhook_box(tenant),
-                "tests": self.tests_box(tenant),
-                "guide": guide(tenant) if self.has_change_permission(request, tenant) else [],
-                "notes": notes_on(tenant),
-                "troubles": troubles_of(tenant),
-                "queue_count": tenant.queues.filter(enabled=True).count(),
-                **self._rights(request),
-                "show_delete": not has_connections(tenant),
-            }
-        return super().change_view(request, object_id, form_url, context)
+    def story(self, request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
+        return {
+            "webhook": self.webhook_box(tenant),
+            "tests": self.tests_box(tenant),
+            "guide": guide(tenant) if self.has_change_permission(request, tenant) else [],
+            "notes": notes_on(tenant),
+            "troubles": troubles_of(tenant),
+            "queue_count": tenant.queues.filter(enabled=True).count(),
+            **self._rights(request),
+            "show_delete": not has_connections(tenant),
+        }
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
