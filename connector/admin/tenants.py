@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import F, OuterRef, ProtectedError, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -22,82 +22,15 @@ from connector.admin.tenant_form import (
 )
 from connector.admin.tenant_guide import guide
 from connector.admin.tenant_history import HistoryViews
+from connector.admin.tenant_layout import FOR_READERS, fieldsets_for_readers, fieldsets_of
 from connector.admin.tenant_pause import PauseViews
 from connector.admin.tenant_preview import PreviewViews
 from connector.admin.tenant_queues import QueueViews
 from connector.admin.tenant_tests import TestViews
 from connector.admin.tenant_troubles import troubles_of
-from connector.admin.timing_words import timing_words
 from connector.admin.tokens import TokenViews
 from connector.models import Probe, Queue, Tenant
 from connector.scope import sees_all_tenants
-
-Fieldsets = list[tuple[Any, dict[str, Any]]]
-
-FIELDSETS: Fieldsets = [
-    (_("Who"), {"fields": ["name", "slug", "enabled", "mode", "time_zone"]}),
-    (
-        _("Genesys Cloud"),
-        {
-            "fields": ["region", "client_id", "client_secret", "api_url", "login_url"],
-            "description": _(
-                "The OAuth client with which the portal asks Genesys whether the agent answered. "
-                "Its role needs the permissions Analytics > Agent State > View and Analytics > "
-                "Agent State Names > View."
-            ),
-        },
-    ),
-    (
-        _("Lynn"),
-        {
-            "fields": ["lynn_base_url", "lynn_headers", "remove_headers"],
-            "description": _("Where the portal says that the agent is connected."),
-        },
-    ),
-    (
-        _("Which conversations"),
-        {
-            "fields": ["queue_policy", "answer_mode", "media_types"],
-            "description": _(
-                "In a manual queue the agent has to accept, so the portal asks Genesys until that "
-                "is seen. In an automatic queue Lynn is told at once."
-            ),
-        },
-    ),
-    (
-        _("Timing"),
-        {
-            "fields": [
-                "first_check_after",
-                "check_every",
-                "give_up_after",
-                "deliver_within",
-                "without_name",
-                "inbound_per_second",
-            ],
-            "description": _("What is here suits most contact centres."),
-        },
-    ),
-    (
-        _("Retention"),
-        {
-            "fields": ["keep_bodies_days", "keep_events_days", "keep_connections_days"],
-            "description": _(
-                "How long personal data are kept. What is older is removed by itself, every hour; "
-                "the audit trail says so."
-            ),
-        },
-    ),
-    (_("People"), {"fields": ["people"]}),
-]
-
-# What stands in place of a form field for people who may only look; None leaves it out.
-FOR_READERS = {
-    "client_secret": "secret_in_words",
-    "lynn_headers": "headers_in_words",
-    "media_types": "media_types_in_words",
-    "remove_headers": None,
-}
 
 
 class QueueInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -192,10 +125,8 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
         return ", ".join(str(MEDIA_TYPE_LABELS.get(name, name)) for name in tenant.media_types)
 
     def get_fieldsets(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
-        fieldsets = [(title, _explained(options, obj)) for title, options in FIELDSETS]
-        if obj is None or self.has_change_permission(request, obj):
-            return fieldsets
-        return [(title, _for_readers(options)) for title, options in fieldsets]
+        may_change = obj is None or self.has_change_permission(request, obj)
+        return fieldsets_of(obj) if may_change else fieldsets_for_readers(obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
         return [shown for shown in FOR_READERS.values() if shown]
@@ -290,17 +221,3 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
 
 def has_connections(tenant: Tenant) -> bool:
     return tenant.connections.exists()
-
-
-def _explained(options: dict[str, Any], tenant: Tenant | None) -> dict[str, Any]:
-    """The timing of a tenant that is stored, with what it means."""
-    if tenant is None or "check_every" not in options["fields"]:
-        return options
-    sentences = timing_words(tenant, access_of(tenant))
-    words = format_html_join("", "<p>{}</p>", ((sentence,) for sentence in sentences))
-    return {**options, "description": words}
-
-
-def _for_readers(options: dict[str, Any]) -> dict[str, Any]:
-    shown = (FOR_READERS.get(name, name) for name in options["fields"])
-    return {**options, "fields": [name for name in shown if name]}

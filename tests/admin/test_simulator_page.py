@@ -12,7 +12,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from connector.admin import simulator_page
-from connector.admin.simulator_page import PLAYS, STAGE
+from connector.admin.simulator_page import STAGE
+from connector.admin.simulator_plays import PLAYS
 from connector.demo.stage import set_up, write_down
 from connector.models import Tenant
 from connector.simulator.stories import STORIES
