@@ -25,6 +25,7 @@ from connector.threads import SIDE_BY_SIDE
 logger = logging.getLogger(__name__)
 
 POLL = 0.1  # seconds between two looks, where nothing says that something is due
+POLL_IDLE = 0.25  # the same without any work of late, where the database can call us
 POLL_BUSY = 0.02  # the same while there is work and the database cannot call us
 BUSY_FOR = 2.0  # seconds after the last work
 GATHER = 0.003  # seconds that each connection taken holds the next look up, POLL at most
@@ -74,7 +75,7 @@ class TableIsQueue:
             return
         time.sleep(self._gather)
         is_busy = time.monotonic() - self._last_work < BUSY_FOR
-        rest = POLL_BUSY if is_busy and not wake.CAN_CALL else POLL
+        rest = _rest(is_busy)
         if self._next_due:
             rest = min(rest, (self._next_due - clock.now()).total_seconds())
         if rest > self._gather:
@@ -141,6 +142,14 @@ class OrmBroker(TableIsQueue, ORM):  # type: ignore[misc]
 
 class RedisBroker(TableIsQueue, Redis):  # type: ignore[misc]
     """Ordinary tasks in Redis, which may come and go: the connections stay in the database."""
+
+
+def _rest(is_busy: bool) -> float:
+    """Seconds between two looks. A call may be left out while there is work (connector/wake.py),
+    so that only who has nothing to do relies on it."""
+    if wake.CAN_CALL:
+        return POLL if is_busy else POLL_IDLE
+    return POLL_BUSY if is_busy else POLL
 
 
 def _task(func: str, *args: Any) -> tuple[None, str]:

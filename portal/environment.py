@@ -48,7 +48,7 @@ def _portal(env: Env) -> dict[str, Any]:
         "allowed_upstreams": env.list("PORTAL_ALLOWED_UPSTREAMS", [], validate=_networks),
         "web_processes": env.int("PORTAL_WEB_PROCESSES", None, validate=_from_1_to(64)),
         "web_threads": env.int("PORTAL_WEB_THREADS", 8, validate=_from_1_to(256)),
-        "worker_processes": env.int("PORTAL_WORKER_PROCESSES", 3, validate=_from_1_to(64)),
+        "worker_processes": env.int("PORTAL_WORKER_PROCESSES", 4, validate=_from_1_to(64)),
         "metrics_token": env.str("PORTAL_METRICS_TOKEN", ""),
         "log_format": env.str("PORTAL_LOG_FORMAT", "plain", validate=_one_of("plain", "json")),
         "language": env.str("PORTAL_LANGUAGE", "en", validate=_one_of("en", "es")),

@@ -87,7 +87,7 @@ def test_it_costs_the_same_however_much_there_is(
 
 
 def test_nothing_of_foreign_tenants_is_counted_or_named(browser, tenant, foreign, worker):
-    count(foreign, State.FAILED, Reason.LYNN_REFUSED, 77)
+    count(foreign, State.FAILED, Reason.LYNN_REFUSED, 7777)
     make_connection(foreign)
     Trouble.objects.create(tenant=foreign, kind="lynn_unreachable", since=timezone.now())
 
@@ -95,12 +95,17 @@ def test_nothing_of_foreign_tenants_is_counted_or_named(browser, tenant, foreign
 
     assert "Banco del Sur" in page
     assert "Clínica Andina" not in page
-    assert "77" not in page
+    assert "7,777" not in page
     assert "Nothing waits for a person." in page
 
 
 def test_whoever_may_see_all_tenants_sees_all_on_it(browser, tenant, foreign, worker):
-    assert "Clínica Andina" in shown(browser("Auditors", "view_all_tenants"))
+    count(foreign, State.FAILED, Reason.LYNN_REFUSED, 7777)
+
+    page = shown(browser("Auditors", "view_all_tenants"))
+
+    assert "Clínica Andina" in page
+    assert "7,777" in page
 
 
 def test_the_worst_tenant_comes_first_and_says_why(root, tenant, foreign, worker):

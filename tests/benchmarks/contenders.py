@@ -22,7 +22,7 @@ from tests.system.portal import (
 )
 
 WEB_PROCESSES = {"sqlite": 1, "postgres": 2, "": 1}
-WEB_THREADS, WORKERS = 8, 3
+WEB_THREADS, WORKERS = 8, 4
 
 
 class Contender(Protocol):
