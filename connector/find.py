@@ -28,6 +28,7 @@ FIRST = ("q", "state", "outcome", "tenant")
 LONGEST = 255
 FEW = 1_000  # rows that can be named one by one
 MANY = 5_000  # rows that are quickly sorted by time
+TICKED = {"on": True, "true": True, "1": True, "false": False, "0": False, "": False}
 LAST_CHARACTER = "\U0010ffff"
 
 
@@ -51,7 +52,15 @@ class MomentField(forms.DateTimeField):
 
     def to_python(self, value: Any) -> datetime | None:
         # A "+" that was not escaped in an address has become a space.
-        return super().to_python(value.replace(" ", "+") if _has_lost_its_plus(value) else value)
+        moment = super().to_python(value.replace(" ", "+") if _has_lost_its_plus(value) else value)
+        if moment and not _is_in_every_calendar(moment):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return moment
+
+
+def _is_in_every_calendar(moment: datetime) -> bool:
+    """Whether it can be told in any time zone: Python knows the years 1 to 9999 only."""
+    return 1 < moment.year < 9999
 
 
 def _has_lost_its_plus(value: Any) -> bool:
@@ -64,9 +73,26 @@ def _moment(value: Any) -> datetime | None:
             value = parse_datetime(value.strip().replace(" ", "+"))
         except ValueError:
             return None
-    if isinstance(value, datetime) and timezone.is_naive(value):
-        return timezone.make_aware(value)
-    return value if isinstance(value, datetime) else None
+    if not isinstance(value, datetime) or not _is_in_every_calendar(value):
+        return None
+    return timezone.make_aware(value) if timezone.is_naive(value) else value
+
+
+class Tick(forms.CheckboxInput):
+    """As a box sends it, or as people write it in an address."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        value = data.get(name, "")
+        return TICKED.get(str(value).lower(), value)
+
+
+class TickField(forms.BooleanField):
+    widget = Tick
+
+    def to_python(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise forms.ValidationError(_("Write true or false."), code="invalid")
+        return value
 
 
 class TimeRange(forms.Form):
@@ -181,7 +207,7 @@ class ConnectionFilter(TimeRange):
     conversation = forms.CharField(
         label=gettext_lazy("Conversation id"), required=False, max_length=LONGEST
     )
-    waiting = forms.BooleanField(label=gettext_lazy("Needs a person"), required=False)
+    waiting = TickField(label=gettext_lazy("Needs a person"), required=False)
     field_order = [
         "q",
         "state",

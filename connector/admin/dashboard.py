@@ -96,6 +96,7 @@ def _looked_at(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "figures": _figures(scope, since, now),
         "chart": stacked(hours, counts.per_hour(scope, since, now)),
         "since": since,
+        "since_utc": _utc(since),
         "healths": by_health[:MOST_TENANTS],
         "more_tenants": len(by_health[MOST_TENANTS:]),
         "waiting": _waiting(tenants, groups[:MOST_GROUPS]),
@@ -133,18 +134,17 @@ def _figures(scope: Iterable[int] | None, since: datetime, now: datetime) -> lis
     ended: dict[str, int] = {}
     for (state, _reason), number in counts.totals(scope, since, now).items():
         ended[state] = ended.get(state, 0) + number
-    still_open = _connections(scope).filter(due_at__isnull=False).order_by()
+    still_open = _connections(scope).filter(due_at__isnull=False, received_at__gte=since).order_by()
     waiting = still_open.aggregate(rows=Count("*"))["rows"]
-    delivered = ended.get(State.DELIVERED, 0) + ended.get(State.SHADOWED, 0)
-    is_shadow = ended.get(State.SHADOWED, 0) > ended.get(State.DELIVERED, 0)
     return [
         Figure("", _number(sum(ended.values()) + waiting), _received(waiting), _list(since)),
         Figure(
             "good",
-            _number(delivered),
+            _number(ended.get(State.DELIVERED, 0)),
             pgettext("several", "delivered"),
-            _list(since, state=State.SHADOWED if is_shadow else State.DELIVERED),
+            _list(since, state=State.DELIVERED),
         ),
+        *_shadowed(ended.get(State.SHADOWED, 0), since),
         Figure(
             "warn",
             _number(ended.get(State.NOT_ANSWERED, 0)),
@@ -159,6 +159,12 @@ def _figures(scope: Iterable[int] | None, since: datetime, now: datetime) -> lis
         ),
         _time_to_tell(counts.told(scope, since, now), since),
     ]
+
+
+def _shadowed(number: int, since: datetime) -> list[Figure]:
+    """A figure of its own where there are any, since Lynn was not told of them."""
+    words, url = pgettext("several", "shadowed"), _list(since, state=State.SHADOWED)
+    return [Figure("good", _number(number), words, url)] if number else []
 
 
 def _received(waiting: int) -> str:
@@ -194,8 +200,12 @@ def _list(since: datetime | None, **narrowed: str) -> str:
     """The list of connections, narrowed down."""
     asked = {name: str(value) for name, value in narrowed.items()}
     if since is not None:
-        asked["since"] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        asked["since"] = _utc(since)
     return f"{reverse('admin:connector_agentconnection_changelist')}?{urlencode(asked)}"
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _waiting(tenants: Iterable[Tenant], groups: Iterable[Group]) -> list[Waiting]:

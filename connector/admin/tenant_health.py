@@ -1,6 +1,7 @@
 """How each tenant fares, with the reason in words, worst first."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,7 +15,7 @@ from connector.admin.display import badge, reason_words
 from connector.admin.genesys_notes import NAMES_MISSING, access_of
 from connector.attention import Group
 from connector.audit.counts import TenantCounts, Told
-from connector.domain import State
+from connector.domain import State, TroubleKind
 from connector.errors import SecretUnreadable
 from connector.models import Secret, Tenant, Trouble
 
@@ -30,12 +31,14 @@ WORST_FIRST = tuple(WORDS)
 
 @dataclass(frozen=True)
 class Health:
-    """`tone` is a key of WORDS; `why` says what led to it, "" where there is nothing to say."""
+    """`tone` is a key of WORDS; `why` says what led to it, "" where there is nothing to say.
+    `is_hindered`: nothing can be done for it at present."""
 
     tenant: Tenant
     tone: str
     why: str
     counts: TenantCounts
+    is_hindered: bool = False
 
     @property
     def badge(self) -> SafeString:
@@ -73,13 +76,15 @@ def healths(
     """`tenants` come with what is known of their Genesys; `groups`: what waits for a person."""
     by_tenant = {counts.tenant_id: counts for counts in counted}
     waiting = _largest(groups)
-    open_troubles = {trouble.tenant_id: trouble for trouble in troubles}
+    open_troubles: dict[int, list[Trouble]] = defaultdict(list)
+    for trouble in troubles:
+        open_troubles[trouble.tenant_id].append(trouble)
     found = [
         _health(
             tenant,
             by_tenant.get(tenant.pk, TenantCounts(tenant.pk, {}, Told())),
             waiting.get(tenant.pk),
-            open_troubles.get(tenant.pk),
+            open_troubles[tenant.pk],
         )
         for tenant in tenants
     ]
@@ -87,8 +92,10 @@ def healths(
 
 
 def _badness(health: Health) -> Any:
-    counts = health.counts
-    return WORST_FIRST.index(health.tone), -counts.trouble_share, -counts.count, health.tenant.name
+    """What goes on being lost comes before what is over."""
+    counts, tone = health.counts, WORST_FIRST.index(health.tone)
+    share = -counts.trouble_share
+    return tone, not health.is_hindered, share, -counts.count, health.tenant.name
 
 
 def _largest(groups: Iterable[Group]) -> Mapping[int, Group]:
@@ -101,27 +108,23 @@ def _largest(groups: Iterable[Group]) -> Mapping[int, Group]:
 
 
 def _health(
-    tenant: Tenant, counts: TenantCounts, waiting: Group | None, trouble: Trouble | None
+    tenant: Tenant, counts: TenantCounts, waiting: Group | None, troubles: Iterable[Trouble]
 ) -> Health:
-    tone, why = (
-        _hindered(tenant, trouble)
-        or _failing(counts, waiting)
-        or _incomplete(tenant)
-        or _calm(tenant, counts)
-    )
+    if hindrances := list(_hindrances(tenant, troubles)):
+        return Health(tenant, "bad", "; ".join(hindrances), counts, is_hindered=True)
+    tone, why = _failing(counts, waiting) or _incomplete(tenant, troubles) or _calm(tenant, counts)
     return Health(tenant, tone, why, counts)
 
 
-def _hindered(tenant: Tenant, trouble: Trouble | None) -> tuple[str, str] | None:
+def _hindrances(tenant: Tenant, troubles: Iterable[Trouble]) -> Iterator[str]:
     """What keeps everything of this tenant from being done."""
     access = access_of(tenant)
     if not secrets_readable(tenant):
-        return "bad", _("A stored secret cannot be read; enter it again")
-    if trouble is not None:
-        return "bad", str(trouble.get_kind_display())
+        yield _("A stored secret cannot be read; enter it again")
+    if any(trouble.kind == TroubleKind.LYNN_UNREACHABLE for trouble in troubles):
+        yield str(TroubleKind.LYNN_UNREACHABLE.label)
     if access is not None and access.trouble:
-        return "bad", reason_words(access.trouble)
-    return None
+        yield reason_words(access.trouble)
 
 
 def _failing(counts: TenantCounts, waiting: Group | None) -> tuple[str, str] | None:
@@ -147,7 +150,10 @@ def _failed_words(failed: int, received: int, waiting: Group | None) -> str:
     return f"{words}: {waiting.reason.label}" if waiting else words
 
 
-def _incomplete(tenant: Tenant) -> tuple[str, str] | None:
+def _incomplete(tenant: Tenant, troubles: Iterable[Trouble]) -> tuple[str, str] | None:
+    """What makes the work slower or poorer, and hinders nothing."""
+    if any(trouble.kind == TroubleKind.BULK_QUERY_REFUSED for trouble in troubles):
+        return "warn", str(TroubleKind.BULK_QUERY_REFUSED.label)
     access = access_of(tenant)
     if access is not None and access.names_missing_since and tenant.enabled:
         return "warn", str(NAMES_MISSING)

@@ -7,11 +7,13 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.authentication import BasicAuthentication, SessionAuthentication
-from rest_framework.exceptions import APIException, ValidationError
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -36,6 +38,7 @@ FILTERS = (
     "until",
     "waiting",
 )
+NO_CURSOR = gettext_lazy("This is no cursor; take it from “next” or “previous” as it is.")
 PERMISSION = "connector.view_agentconnection"
 SIGN_IN: list[Any] = [{"basic": []}, {"session": []}]
 ERRORS = {
@@ -54,10 +57,38 @@ class MaySeeConnections(BasePermission):
 
 
 class NewestFirst(CursorPagination):
+    """Refuses what it does not understand, where its parent would go on as if nothing was said."""
+
     ordering = ("-received_at", "-id")
     page_size = 100
     page_size_query_param = "page_size"
     max_page_size = 500
+
+    def get_page_size(self, request: Request) -> int:
+        asked = request.query_params.get("page_size", str(self.page_size))
+        if not (asked.isascii() and asked.isdecimal() and len(asked) <= len("500")):
+            asked = "0"
+        if not 0 < int(asked) <= self.max_page_size:
+            words = _("Ask for 1 to %(most)d at a time.") % {"most": self.max_page_size}
+            raise ValidationError({"page_size": words})
+        return int(asked)
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        try:
+            cursor: Cursor | None = super().decode_cursor(request)
+        except NotFound as exc:
+            raise ValidationError({"cursor": NO_CURSOR}) from exc
+        if cursor is not None and not _is_moment(str(cursor.position or "")):
+            raise ValidationError({"cursor": NO_CURSOR})
+        return cursor
+
+
+def _is_moment(position: str) -> bool:
+    """Where a page begins; "" on a cursor that only counts rows."""
+    try:
+        return not position or parse_datetime(position) is not None
+    except ValueError:
+        return False
 
 
 class AuditView(APIView):
@@ -154,6 +185,8 @@ def _wanted(request: Request) -> ConnectionFilter:
     if unknown := [name for name in params if name not in allowed]:
         words = _("There is no such filter; there are: %(known)s.") % {"known": ", ".join(FILTERS)}
         raise ValidationError(dict.fromkeys(unknown, words))
+    if repeated := [name for name, values in params.lists() if len(values) > 1]:
+        raise ValidationError(dict.fromkeys(repeated, _("Name it only once.")))
     with timezone.override(UTC):
         wanted = ConnectionFilter(params, tenants_of(request._request))
         if not wanted.is_valid():

@@ -126,6 +126,13 @@ def test_a_filter_that_makes_no_sense_finds_nothing_and_says_why(
     assert "María" not in answer.text
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_time_at_the_end_of_the_calendar_is_a_mistake(browser, connection, time):
+    page = browser("Operators").get(f"{LIST}?since={time}")
+
+    assert "Enter a date, or a date and a time." in page.text
+
+
 def test_what_the_list_cannot_be_narrowed_by_is_left_out_with_a_word(browser, connection):
     answer = browser("Operators").get(f"{LIST}?state=failed&color=red", follow=True)
 

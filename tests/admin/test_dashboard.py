@@ -40,7 +40,13 @@ def test_the_figures_count_what_ended_and_what_is_still_open(root, tenant, worke
     count(tenant, State.FAILED, Reason.LYNN_REFUSED, 2)
     opened = timezone.now()
     make_connection(
-        tenant, state=State.CHECKING, reason="", answered_at=None, final_at=None, due_at=opened
+        tenant,
+        received_at=opened,
+        state=State.CHECKING,
+        reason="",
+        answered_at=None,
+        final_at=None,
+        due_at=opened,
     )
 
     page = shown(root)
@@ -63,10 +69,35 @@ def test_each_figure_leads_to_its_list(root, tenant, worker):
         assert answer.status_code == 200
 
 
-def test_a_delivery_that_was_only_shadowed_counts_as_delivered(root, tenant, worker):
-    count(tenant, State.SHADOWED, Reason.WOULD_DELIVER, 3)
+def test_what_was_only_shadowed_is_a_figure_of_its_own(root, tenant, worker):
+    assert "shadowed" not in shown(root)
 
-    assert "state=shadowed" in shown(root)
+    count(tenant, State.SHADOWED, Reason.WOULD_DELIVER, 3)
+    count(tenant, State.DELIVERED, Reason.DELIVERED, 2)
+
+    page = shown(root)
+    assert "<strong>2</strong> <span>delivered</span>" in page
+    assert "<strong>3</strong> <span>shadowed</span>" in page
+    assert "state=shadowed&amp;since=" in page
+
+
+def test_what_a_person_opened_again_after_days_was_not_received_today(root, tenant, worker):
+    columns = {"state": State.DELIVERING, "reason": "", "final_at": None}
+    now = timezone.now()
+    make_connection(tenant, received_at=now - timedelta(days=3), due_at=now, **columns)
+
+    assert "<strong>0</strong> <span>received</span>" in shown(root)
+
+
+def test_the_numbers_of_a_tenant_lead_to_their_lists(root, tenant, worker):
+    count(tenant, State.FAILED, Reason.LYNN_REFUSED, 2)
+    made = make_connection(tenant, received_at=timezone.now())
+    make_connection(make_tenant("other"), received_at=timezone.now())
+
+    link = shown(root).split("?tenant=banco-sur&amp;state=failed&amp;")[1].split('"')[0]
+    rows = root.get(f"/admin/connector/agentconnection/?tenant=banco-sur&state=failed&{link}")
+
+    assert [made] == list(rows.context["cl"].result_list)
 
 
 @pytest.mark.parametrize("tenants", [1, 12])
@@ -142,6 +173,27 @@ def test_trouble_with_lynn_is_a_reason_until_it_is_over(root, tenant, worker):
     trouble.save()
 
     assert "Lynn cannot be reached" not in shown(root)
+
+
+def test_a_tenant_whose_lynn_is_gone_comes_before_one_where_some_failed(
+    root, tenant, foreign, worker
+):
+    count(foreign, State.FAILED, Reason.LYNN_REFUSED, 2)
+    Trouble.objects.create(tenant=tenant, kind="lynn_unreachable", since=timezone.now())
+
+    page = shown(root)
+
+    assert page.index("Banco del Sur</a>") < page.index("Clínica Andina</a>")
+
+
+def test_all_that_hinders_a_tenant_is_named(root, tenant, worker):
+    Trouble.objects.create(tenant=tenant, kind="bulk_query_refused", since=timezone.now())
+    assert "Look</span><p>Genesys refuses the query for several agents</p>" in shown(root)
+
+    Trouble.objects.create(tenant=tenant, kind="lynn_unreachable", since=timezone.now())
+    GenesysAccess.objects.create(tenant=tenant, trouble=Reason.GENESYS_CREDENTIALS_REFUSED)
+
+    assert "Lynn cannot be reached; Genesys refused the credentials" in shown(root)
 
 
 def test_what_failed_yesterday_and_still_waits_is_a_reason(root, tenant, worker):

@@ -109,6 +109,17 @@ def test_filters_narrow_it_down(browser, tenant, connection, narrowing):
         ("reason=nonsense", "reason"),
         ("tenant=clinica", "tenant"),
         ("since=yesterday", "since"),
+        ("since=0001-01-01T00:00:00%2B14:00", "since"),
+        ("until=9999-12-31T23:59:59-14:00", "until"),
+        ("waiting=banana", "waiting"),
+        ("state=failed&state=delivered", "state"),
+        ("page_size=many", "page_size"),
+        ("page_size=0", "page_size"),
+        ("page_size=501", "page_size"),
+        ("cursor=nonsense", "cursor"),
+        ("cursor=cD1nYXJiYWdl", "cursor"),  # p=garbage
+        ("cursor=cD1hJTAwYg%3D%3D", "cursor"),  # p=a%00b
+        ("cursor=cD0yMDI2LTEzLTAxIDAwOjAw", "cursor"),  # p=2026-13-01 00:00
         ("color=red", "color"),
         ("external_id__startswith=%2B57", "external_id__startswith"),
     ],
@@ -121,10 +132,23 @@ def test_a_filter_that_makes_no_sense_is_refused(browser, foreign, connection, n
     assert [field] == list(answer.json()["fields"])
 
 
-def test_a_cursor_that_makes_no_sense_is_refused(browser, connection):
-    answer = browser("Auditors").get(f"{LIST}?cursor=nonsense")
+@pytest.mark.parametrize("waiting", ["false", "0", ""])
+def test_a_box_that_is_not_ticked_narrows_nothing_down(browser, tenant, waiting):
+    make_connection(tenant, state="delivered", reason="delivered")
 
-    assert (404, "not_found") == (answer.status_code, answer.json()["error"])
+    assert len(told(browser("Auditors").get(f"{LIST}?waiting={waiting}"))) == 1
+
+
+def test_pages_stay_the_same_while_rows_come_in(browser, tenant):
+    times = [START - timedelta(minutes=number) for number in range(4)]
+    old = [str(make_connection(tenant, n, received_at=at).pk) for n, at in enumerate(times)]
+    client = browser("Auditors")
+    first = client.get(f"{LIST}?page_size=2")
+
+    make_connection(tenant, 9, received_at=START + timedelta(minutes=1))
+    second = client.get(first.json()["next"])
+
+    assert old == told(first) + told(second)
 
 
 @pytest.mark.parametrize("role", ["Tenant admins", "Operators", "Auditors"])
