@@ -21,6 +21,7 @@ from connector.admin.display import (
     readable_body,
     reason_words,
 )
+from connector.admin.timeline import Rights
 from connector.find import EventFilter
 from connector.masking import without_address
 from connector.models import Event, EventOutcome
@@ -108,7 +109,7 @@ class EventAdmin(FilteredAdmin):
         return {
             "title": _("Event"),
             "subtitle": event.topic or EventOutcome(event.outcome).label,
-            "facts": _facts(event),
+            "facts": _facts(event, rights_of(request)),
             **_body(request, event),
         }
 
@@ -117,19 +118,24 @@ def _body(request: HttpRequest, event: Event) -> dict[str, Any]:
     rights = rights_of(request)
     if not rights.bodies:
         return {"bodies_hidden": True}
-    external_id = event.connection.external_id if event.connection else ""
     hide = not rights.external_id
-    return {"body": readable_body(event.body, external_id=external_id, hide=hide)}
+    return {"body": readable_body(event.body, external_id=_address(event), hide=hide)}
 
 
-def _facts(event: Event) -> Facts:
+def _address(event: Event) -> str:
+    """Of Lynn's customer, where it is known."""
+    return event.connection.external_id if event.connection else ""
+
+
+def _facts(event: Event, rights: Rights) -> Facts:
+    wrong = event.detail if rights.external_id else without_address(event.detail, _address(event))
     facts: Facts = [
         (_("Tenant"), event.tenant),
         (_("Received"), moment(event.received_at)),
         (_("Event time"), event.event_time and moment(event.event_time)),
         (_("Outcome"), _outcome(event)),
         (_("Reason"), _reason(event)),
-        (_("What was wrong"), event.detail),
+        (_("What was wrong"), wrong),
         (_("Connection"), _connection_link(event)),
         (_("Topic"), event.topic),
         (_("Conversation id"), event.conversation_id),

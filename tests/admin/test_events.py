@@ -90,6 +90,16 @@ def test_a_refused_event_says_in_the_list_what_was_wrong(browser, tenant):
     assert EXTERNAL_ID not in shown
 
 
+@pytest.mark.parametrize("permissions", [(), ("view_external_id",)])
+def test_what_was_wrong_with_an_event_hides_the_customers_address(browser, tenant, permissions):
+    event = make_event(tenant, reason="invalid_event", detail='"to": "+573001112233" is wrong')
+
+    shown = browser("Auditors", *permissions).get(f"{LIST}{event.pk}/change/").text
+
+    assert "is wrong" in shown
+    assert (EXTERNAL_ID in shown) == bool(permissions)
+
+
 @pytest.mark.parametrize("narrowing", ["outcome=nonsense", "kind=nonsense"])
 def test_a_filter_that_makes_no_sense_finds_nothing_and_says_why(browser, connection, narrowing):
     shown = browser("Operators").get(f"{LIST}?{narrowing}").text
