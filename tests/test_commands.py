@@ -7,17 +7,19 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
 from connector.heartbeat import own_name
 from connector.management.address import Address, address, port_number
-from connector.management.commands import worker
+from connector.management.commands import serve, worker
 from connector.management.commands.serve import Role, Tree
 from connector.management.commands.web import Server
 from connector.management.commands.worker import Supervisor
@@ -66,6 +68,20 @@ def test_serve_says_so_before_it_touches_the_database() -> None:
         for command in ("serve", "web"):
             with pytest.raises(CommandError, match="cannot be listened on"):
                 call_command(command, "--bind", bind)
+
+
+@pytest.mark.django_db
+def test_serve_says_how_to_make_the_first_account() -> None:
+    said = StringIO()
+    command = serve.Command(stdout=said)
+
+    command._greet(Address("127.0.0.1", 8000))
+    assert "createsuperuser" in said.getvalue()
+
+    User.objects.create_superuser("root")
+    said.truncate(0)
+    command._greet(Address("127.0.0.1", 8000))
+    assert "createsuperuser" not in said.getvalue()
 
 
 def test_web_is_served_where_and_as_the_settings_say(settings: Any) -> None:

@@ -14,6 +14,7 @@ from django.contrib.admin.views.main import (
     SEARCH_VAR,
     ChangeList,
 )
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
@@ -51,6 +52,13 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
         return MOST_COUNTED
 
 
+def without_popups(field: Any) -> Any:
+    """Nothing is made in passing in a window of its own: each thing has its page."""
+    if isinstance(getattr(field, "widget", None), RelatedFieldWidgetWrapper):
+        field.widget.can_add_related = False
+    return field
+
+
 class PortalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Shows people the objects of their own tenants.
 
@@ -74,6 +82,9 @@ class PortalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).filter(seen_by(request, self.tenant_column))
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        return without_popups(super().formfield_for_dbfield(db_field, request, **kwargs))
 
     def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         """Boxes to tick: Django's two lists need a script, and are hard to use without a mouse."""

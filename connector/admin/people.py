@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import ReadOnlyPasswordHashWidget, UserChangeForm
@@ -18,6 +18,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from connector.admin.base import without_popups
 from connector.admin.display import NOTHING, moment
 from connector.permissions import GROUPS
 
@@ -68,6 +69,9 @@ class WithCheckboxes(admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> HttpResponse:
         own = {"title": capfirst(str(self.opts.verbose_name_plural))}
         return super().changelist_view(request, {**own, **(extra_context or {})})
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        return without_popups(super().formfield_for_dbfield(db_field, request, **kwargs))
 
     def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.remote_field.model is Permission:
@@ -164,6 +168,17 @@ class PortalUserAdmin(WithCheckboxes, UserAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
+
+    def response_add(self, request: HttpRequest, obj: User, *args: Any, **kwargs: Any) -> Any:
+        self.message_user(
+            request,
+            _(
+                "Next: choose a group below and save. Then tick this person under “People” on the "
+                "page of each tenant that they look after."
+            ),
+            messages.INFO,
+        )
+        return super().response_add(request, obj, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:

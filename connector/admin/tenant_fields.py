@@ -1,12 +1,19 @@
-"""The kinds of boxes that a tenant's form is made of."""
+"""The fields of a tenant's form: what people paste is understood, what is secret is not shown."""
 
+import re
+import zoneinfo
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 
 from connector.config.fields import HEADER_NAME, OUR_HEADERS, legal_header_value
+
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ZONES = frozenset(zoneinfo.available_timezones())
+SIDES = re.compile(r"\A(?:apps|api|login)\.(?=[^.]+\.)")  # of a Genesys Cloud address
 
 
 class Suggestions(forms.TextInput):
@@ -24,11 +31,34 @@ class Suggestions(forms.TextInput):
         return {**context, "list_id": list_id, "suggestions": self.suggestions}
 
 
-class TidyField(forms.CharField):
-    """A name in lower case, however it was typed."""
+class RegionField(forms.CharField):
+    """A domain; that of an address is taken where somebody pastes the one that they sign in at."""
 
     def to_python(self, value: Any) -> str:
-        return str(super().to_python(value) or "").lower()
+        typed = str(super().to_python(value) or "").lower()
+        return SIDES.sub("", _host(typed)) if "://" in typed else typed.removeprefix("apps.")
+
+
+class TimeZoneField(forms.CharField):
+    """The name of a time zone; that of a city will do where only one zone is called so."""
+
+    def to_python(self, value: Any) -> str:
+        typed = str(super().to_python(value) or "")
+        if typed in ZONES:
+            return typed
+        city = typed.replace(" ", "_").lower()
+        found = [zone for zone in ZONES if zone.lower() in (city, f"america/{city}")]
+        found = found or [zone for zone in ZONES if zone.lower().endswith(f"/{city}")]
+        return found[0] if len(found) == 1 else typed
+
+
+class QueueIdField(forms.CharField):
+    """The id of a queue, also out of the address of its page; what was stored before stays."""
+
+    def to_python(self, value: Any) -> str:
+        typed = str(super().to_python(value) or "").lower()
+        found = UUID.findall(typed)
+        return str(found[-1]) if found else typed
 
 
 class WriteOnlyField(forms.CharField):
@@ -80,6 +110,13 @@ class SecondsField(forms.FloatField):
 
     def prepare_value(self, value: Any) -> Any:
         return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or address
+    except ValueError:
+        return address
 
 
 def _is_legal(header_value: str) -> bool:

@@ -1,23 +1,28 @@
 """The form of a tenant: secrets go in and never come out."""
 
-import zoneinfo
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
 from django.forms.formsets import DELETION_FIELD_NAME
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from connector.admin.tenant_fields import (
+    UUID,
+    ZONES,
     HeadersField,
+    QueueIdField,
+    RegionField,
     SecondsField,
     Suggestions,
-    TidyField,
+    TimeZoneField,
     WriteOnlyField,
 )
+from connector.clients.lynn import PATH
 from connector.domain import MEDIA_TYPES
 from connector.errors import SecretUnreadable
 from connector.models import REGIONS, Queue, Secret, Tenant
@@ -41,26 +46,27 @@ TIMES = ("first_check_after", "check_every", "give_up_after", "deliver_within")
 
 
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
-    region = TidyField(
+    region = RegionField(
         label=_("Region"),
         initial="mypurecloud.com",
         max_length=253,
         validators=[validate_domain],
         widget=Suggestions(REGIONS),
         help_text=_(
-            "The domain of your Genesys Cloud address, such as mypurecloud.ie. Choose one or type "
-            "another."
+            "The domain of the address at which you sign in to Genesys Cloud: mypurecloud.ie, if "
+            "that is https://apps.mypurecloud.ie. Choose one or type another."
         ),
     )
-    time_zone = forms.CharField(
+    time_zone = TimeZoneField(
         label=_("Time zone"),
-        initial="UTC",
+        initial=timezone.get_current_timezone_name,
         max_length=64,
         validators=[validate_time_zone],
-        widget=Suggestions(
-            tuple((zone, "") for zone in sorted(zoneinfo.available_timezones()) if "/" in zone)
+        widget=Suggestions(tuple((zone, "") for zone in sorted(ZONES) if "/" in zone)),
+        help_text=_(
+            "Of the times in mails about trouble. Start typing the name of the city, for example "
+            "Bogota."
         ),
-        help_text=_("Start typing the name of the city, for example Bogota."),
     )
     client_secret = WriteOnlyField(
         label=_("Client secret"),
@@ -112,12 +118,26 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
             "api_url": _("Only if it is not https://api. with the region after it."),
             "login_url": _("Only if it is not https://login. with the region after it."),
             "queue_policy": _("The list of queues is at the end of this page."),
+            "people": _(
+                "Who may see this tenant without the right to see all tenants. Accounts are made "
+                "under “Users”."
+            ),
+        }
+        error_messages = {
+            "slug": {"unique": _("Another tenant has this slug already. Choose a different one.")}
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["client_secret"].help_text = secret_note(self.instance)
         self.fields["lynn_headers"].help_text = headers_note(self.instance)
+
+    def clean_lynn_base_url(self) -> str:
+        url = str(self.cleaned_data["lynn_base_url"])
+        if PATH.lower() in url.lower():
+            words = gettext("Leave %(path)s out: the portal adds it by itself.")
+            raise forms.ValidationError(words % {"path": PATH})
+        return url
 
     def clean_client_secret(self) -> Secret:
         typed: str = self.cleaned_data["client_secret"]
@@ -198,6 +218,7 @@ class QueueFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
 
 class QueueForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
+        field_classes = {"genesys_id": QueueIdField}
         model = Queue
         fields = ("genesys_id", "name", "answer_mode", "enabled")
         labels = {"genesys_id": _("Queue id in Genesys"), "enabled": _("In use")}
@@ -209,7 +230,17 @@ class QueueForm(forms.ModelForm):  # type: ignore[type-arg]
         }
 
     def clean_genesys_id(self) -> str:
-        return str(self.cleaned_data["genesys_id"]).strip().lower()
+        """Another id than those of Genesys would match no conversation, and nobody would know."""
+        typed = str(self.cleaned_data["genesys_id"])
+        if "genesys_id" in self.changed_data and not UUID.fullmatch(typed):
+            raise forms.ValidationError(
+                gettext(
+                    "This is no id of a queue. It looks like %(example)s and stands at the end of "
+                    "the address of the queue's page in Genesys; the whole address will do, too."
+                )
+                % {"example": "a40c5e8b-93d1-47f6-b2e0-6d18f7c9053a"}
+            )
+        return typed
 
 
 def secret_note(tenant: Tenant) -> str:

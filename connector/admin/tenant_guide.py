@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from connector.admin.tokens import live_tokens
-from connector.domain import QueuePolicy
+from connector.domain import QueuePolicy, State
 from connector.models import Probe, Tenant
 
 
@@ -36,17 +36,23 @@ def _steps(tenant: Tenant | None) -> list[GuideStep]:
             _("Genesys credentials"),
             _(
                 "In Genesys, under Admin > Integrations > OAuth, make a client of the type “Client "
-                "Credentials” with the permissions that stand below. Enter region, client id and "
-                "client secret here."
+                "Credentials” with the permissions that stand on the form. Enter region, client id "
+                "and client secret on the form."
             ),
             bool(tenant and tenant.client_id and tenant.client_secret),
             "#id_region",
         ),
         GuideStep(
             _("Lynn"),
-            _("Enter the address of Lynn, and the headers that it asks for, if any."),
+            _("Enter the address of Lynn, and the headers that it asks for, if any. Then save."),
             bool(tenant and tenant.lynn_base_url),
             "#id_lynn_base_url",
+        ),
+        GuideStep(
+            _("Test"),
+            _("Press “Test connection” until nothing is marked as failed."),
+            bool(tenant and _is_tested(tenant)),
+            "#test" if tenant else "",
         ),
         GuideStep(
             _("Queues"),
@@ -55,7 +61,7 @@ def _steps(tenant: Tenant | None) -> list[GuideStep]:
                 "choose “Every queue”."
             ),
             bool(tenant and _has_queues(tenant)),
-            "#queues",
+            "#queues" if tenant else "",
         ),
         GuideStep(
             _("Webhook token and snippet"),
@@ -64,13 +70,16 @@ def _steps(tenant: Tenant | None) -> list[GuideStep]:
                 "done when the first event has come in."
             ),
             bool(tenant and live_tokens(tenant).exists() and tenant.events.exists()),
-            "#webhook",
+            "#webhook" if tenant else "",
         ),
         GuideStep(
-            _("Test"),
-            _("Press “Test connection” until nothing is marked as failed."),
-            bool(tenant and _is_tested(tenant)),
-            "#test",
+            _("First message"),
+            _(
+                "Send a test message to Lynn, or let an agent answer a conversation: the step is "
+                "done when Lynn has taken one."
+            ),
+            bool(tenant and _has_told_lynn(tenant)),
+            "#test" if tenant else "",
         ),
     ]
 
@@ -82,3 +91,9 @@ def _has_queues(tenant: Tenant) -> bool:
 def _is_tested(tenant: Tenant) -> bool:
     tests = Probe.objects.filter(tenant=tenant, kind=Probe.Kind.CONNECTION)
     return tests.exclude(outcome=Probe.Outcome.BAD).exists()
+
+
+def _has_told_lynn(tenant: Tenant) -> bool:
+    sent = Probe.objects.filter(tenant=tenant, kind=Probe.Kind.MESSAGE, outcome=Probe.Outcome.GOOD)
+    told = tenant.connections.filter(state__in=[State.DELIVERED, State.SHADOWED])
+    return sent.exists() or told.exists()

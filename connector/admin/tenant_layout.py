@@ -20,7 +20,8 @@ FIELDSETS: Fieldsets = [
             "description": _(
                 "The OAuth client with which the portal asks Genesys whether the agent answered. "
                 "Its role needs the permissions Analytics > Agent State > View and Analytics > "
-                "Agent State Names > View."
+                "Agent State Names > View, and Routing > Queue > View to fetch the queues, for the "
+                "divisions of your agents."
             ),
         },
     ),
@@ -68,6 +69,8 @@ FIELDSETS: Fieldsets = [
     (_("People"), {"fields": ["people"]}),
 ]
 
+FOLDED_AT_FIRST = ("first_check_after", "keep_bodies_days", "people")  # begin such a part
+
 # What stands in place of a form field for people who may only look; None leaves it out.
 FOR_READERS = {
     "client_secret": "secret_in_words",
@@ -78,7 +81,7 @@ FOR_READERS = {
 
 
 def fieldsets_of(tenant: Tenant | None) -> Fieldsets:
-    return [(title, _explained(options, tenant)) for title, options in FIELDSETS]
+    return [(title, _fitting(options, tenant)) for title, options in FIELDSETS]
 
 
 def fieldsets_for_readers(tenant: Tenant | None) -> Fieldsets:
@@ -86,9 +89,19 @@ def fieldsets_for_readers(tenant: Tenant | None) -> Fieldsets:
     return [(title, _for_readers(options)) for title, options in fieldsets_of(tenant)]
 
 
-def _explained(options: dict[str, Any], tenant: Tenant | None) -> dict[str, Any]:
-    """The timing of a tenant that is stored, with what it means."""
-    if tenant is None or "check_every" not in options["fields"]:
+def _fitting(options: dict[str, Any], tenant: Tenant | None) -> dict[str, Any]:
+    """Of a tenant that is stored, what its timing means. For a new one what nobody has to change is
+    folded up; without stored headers there are none to remove."""
+    if tenant is None and options["fields"][0] in FOLDED_AT_FIRST:
+        return {**options, "classes": ["collapse"]}
+    if "remove_headers" in options["fields"] and not (tenant and tenant.lynn_headers):
+        left = [name for name in options["fields"] if name != "remove_headers"]
+        return {**options, "fields": left}
+    return _explained(options, tenant) if tenant else options
+
+
+def _explained(options: dict[str, Any], tenant: Tenant) -> dict[str, Any]:
+    if "check_every" not in options["fields"]:
         return options
     sentences = timing_words(tenant, access_of(tenant))
     words = format_html_join("", "<p>{}</p>", ((sentence,) for sentence in sentences))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import F, OuterRef, ProtectedError, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
@@ -32,6 +33,16 @@ from connector.admin.tokens import TokenViews
 from connector.models import Probe, Queue, Tenant
 from connector.scope import sees_all_tenants
 
+CONNECTED_BY = {
+    "region",
+    "client_id",
+    "client_secret",
+    "api_url",
+    "login_url",
+    "lynn_base_url",
+    "lynn_headers",
+}
+
 
 class QueueInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Queue
@@ -57,6 +68,13 @@ class OnFilter(admin.SimpleListFilter):
         return queryset if known is None else queryset.filter(enabled=known)
 
 
+class TenantList(ChangeList):
+    @property
+    def is_first_use(self) -> bool:
+        """Whether there is nothing to search or to filter yet."""
+        return not (self.result_count or self.has_active_filters or self.query)
+
+
 @admin.register(Tenant)
 class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, HistoryViews):
     form = TenantForm
@@ -80,9 +98,8 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
     change_list_template = "admin/connector/tenant/change_list.html"
     change_form_template = "admin/connector/tenant/change_form.html"
     empty_text = _(
-        "No tenants yet. A tenant joins one Genesys Cloud organisation to one Lynn. If you may add "
-        "tenants, use the button “Add tenant”; if not, ask an administrator to list you under "
-        "“People” of the tenants that you look after."
+        "No tenants yet. A tenant joins one Genesys Cloud organisation to one Lynn. Ask an "
+        "administrator to list you under “People” of the tenants that you look after."
     )
 
     @admin.display(description=_("in use"), ordering="enabled")
@@ -100,7 +117,7 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
             return badge("failed" if notes[0].tone == "error" else "not-answered", notes[0].title)
         return gettext("no trouble") if access_of(tenant) else gettext("not asked yet")
 
-    @admin.display(description=_("connection test"))
+    @admin.display(description=_("test"))
     def tested_in_words(self, tenant: Tenant) -> SafeString:
         outcome: str | None = getattr(tenant, "tested", None)
         words = Probe.Outcome(outcome).label if outcome else gettext("not tested yet")
@@ -158,6 +175,9 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
         context = {**(extra_context or {}), "guide": guide(None)}
         return super().changelist_view(request, context)
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return TenantList
+
     def _rights(self, request: HttpRequest) -> dict[str, bool]:
         acts = ("test_connection", "send_test", "pause_tenant")
         return {f"may_{act}": request.user.has_perm(f"connector.{act}") for act in acts}
@@ -172,6 +192,9 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
             columns.add("lynn_headers")
         if columns:
             obj.save(update_fields=[*columns, "updated_at"])
+        if columns & CONNECTED_BY:
+            words = gettext("What the portal connects with was changed: test the connection.")
+            self.message_user(request, words, messages.INFO)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -182,10 +205,20 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
             Tenant.objects.filter(pk=tenant.pk).update(version=F("version") + 1)
             breaker.try_now(tenant, clock.now())
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """One way to save: it leads to the tenant's page, where everything else is done."""
+        context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def response_post_save_add(self, request: HttpRequest, obj: Tenant) -> HttpResponseRedirect:
         self.message_user(
-            request, gettext("Next: make a token below, and give it to Genesys."), messages.INFO
+            request, gettext("Next: test the connection. The steps stand below."), messages.INFO
         )
+        return self.back_to(obj.pk)
+
+    def response_post_save_change(self, request: HttpRequest, obj: Tenant) -> HttpResponseRedirect:
         return self.back_to(obj.pk)
 
     def delete_view(

@@ -90,3 +90,11 @@ def test_a_time_is_written_as_in_spanish(root, connection):
     page = root.get("/admin/connector/agentconnection/", headers={"Accept-Language": "es"})
 
     assert ">12 oct" in page.text
+
+
+def test_what_was_saved_is_said_without_a_gender(root, tenant):
+    path = f"/admin/connector/tenant/{tenant.pk}/delete/"
+
+    answer = root.post(path, {"post": "yes"}, headers={"Accept-Language": "es"}, follow=True)
+
+    assert "Se eliminó: organización “Banco del Sur”" in answer.text

@@ -61,6 +61,15 @@ def test_a_user_page_says_who_sees_all_tenants_and_who_sees_none(root):
     assert "all tenants" in root.get(f"/admin/auth/user/{superuser.pk}/change/").text
 
 
+def test_whoever_makes_an_account_is_told_to_give_it_a_group(root):
+    account = {"username": "oscar", "usable_password": "true"}
+    passwords = {"password1": "correct-horse-battery", "password2": "correct-horse-battery"}
+
+    answer = root.post("/admin/auth/user/add/", account | passwords, follow=True)
+
+    assert "Next: choose a group below" in answer.text
+
+
 def test_the_lists_say_who_is_in_which_group(root, operator):
     users = root.get("/admin/auth/user/").text
     groups = root.get("/admin/auth/group/").text

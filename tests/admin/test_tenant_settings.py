@@ -26,6 +26,9 @@ def client(browser):
     return browser("Tenant admins")
 
 
+OTHER_QUEUE = "0e7b3c95-d16a-4f20-87b4-c2a9e5d8f601"
+
+
 def at(tenant, name):
     return f"/admin/connector/tenant/{tenant.pk}/{name}/"
 
@@ -149,7 +152,7 @@ def conversations(tenant):
     for number in range(3):
         make_connection(tenant, number, queue_id="Q-1", media_type="message")
     for number in range(3, 5):
-        make_connection(tenant, number, queue_id="q-2", media_type="message", **ignored)
+        make_connection(tenant, number, queue_id=OTHER_QUEUE, media_type="message", **ignored)
 
 
 def test_the_preview_counts_what_would_be_ignored(client, tenant):
@@ -165,7 +168,7 @@ def test_the_preview_counts_what_would_be_ignored(client, tenant):
 def test_the_preview_counts_what_would_no_longer_be_ignored(client, tenant):
     conversations(tenant)
 
-    shown = preview(client, tenant, **queues(tenant, "q-2"))
+    shown = preview(client, tenant, **queues(tenant, OTHER_QUEUE))
 
     assert "Would no longer be ignored (2)" in shown
     assert ">c-3</a>" in shown
@@ -182,7 +185,7 @@ def test_the_preview_knows_queues_that_are_taken_away(client, tenant):
 
 def test_the_preview_saves_nothing(client, tenant):
     conversations(tenant)
-    preview(client, tenant, queue_policy="all", name="Other", **queues(tenant, "q-2"))
+    preview(client, tenant, queue_policy="all", name="Other", **queues(tenant, OTHER_QUEUE))
 
     tenant.refresh_from_db()
     assert (1, "listed", "Banco del Sur", 1) == (
@@ -197,7 +200,9 @@ def test_the_preview_says_when_there_is_nothing_to_compare(client, tenant):
     assert "no conversations yet" in preview(client, tenant)
     make_connection(tenant)
     assert "nothing to compare" in preview(client, tenant, media_types=[])
-    assert "nothing to compare" in preview(client, tenant, **queues(tenant, "q", "q"))
+    assert "nothing to compare" in preview(
+        client, tenant, **queues(tenant, OTHER_QUEUE, OTHER_QUEUE)
+    )
     assert "treated as before" in preview(client, tenant, media_types=["message"])
 
 
@@ -254,17 +259,17 @@ def test_secrets_are_in_the_history_as_changed_only(client, tenant):
 
 
 def test_queues_and_tokens_are_in_the_history(client, tenant):
-    save(client, tenant, **queues(tenant, "a40c"))
+    save(client, tenant, **queues(tenant, OTHER_QUEUE))
     client.post(at(tenant, "tokens/make"))
     token = WebhookToken.objects.get()
     client.post(f"/admin/connector/tenant/{tenant.pk}/tokens/{token.pk}/end/")
     save(client, tenant, **queues(tenant), **{"queues-0-DELETE": "on"})
 
     assert [
-        ("queue “a40c”", "deleted"),
+        (f"queue “{OTHER_QUEUE}”", "deleted"),
         (f"webhook token {token}", "ended"),
         (f"webhook token {token}", "made"),
-        ("queue “a40c”", "made"),
+        (f"queue “{OTHER_QUEUE}”", "made"),
         ("tenant “Banco del Sur”", "changed"),
         ("tenant “Banco del Sur”", "made"),
     ] == [(subject, verb) for _, subject, verb, _ in told(tenant)]
@@ -409,8 +414,12 @@ def test_the_guide_follows_the_set_up_until_it_is_complete(client, tenant):
         tenant=tenant, kind="connection", at=START, outcome="warn", result={"steps": []}
     )
     done.append(steps_done(client, tenant))
+    Probe.objects.create(
+        tenant=tenant, kind="message", at=START, outcome="good", result={"steps": []}
+    )
+    done.append(steps_done(client, tenant))
 
-    assert [1, 2, 3, 4, 4, "complete"] == done
+    assert [1, 2, 3, 4, 4, 5, "complete"] == done
 
 
 def test_every_queue_needs_no_list(client, tenant):

@@ -15,6 +15,7 @@ from tests.admin.conftest import (
 )
 
 LIST = "/admin/connector/tenant/"
+QUEUE = "a40c5e8b-93d1-47f6-b2e0-6d18f7c9053a"
 
 
 def page(tenant):
@@ -160,15 +161,15 @@ def test_saving_a_change_raises_the_version_by_one(client, tenant, change):
 
 
 def test_adding_and_removing_a_queue_raises_the_version(client, tenant):
-    save(client, tenant, **queues(tenant, " A40C "))
-    assert (tenant.version, [queue.genesys_id for queue in tenant.queues.all()]) == (2, ["a40c"])
+    save(client, tenant, **queues(tenant, f" {QUEUE.upper()} "))
+    assert (tenant.version, [queue.genesys_id for queue in tenant.queues.all()]) == (2, [QUEUE])
 
     save(client, tenant, **{"queues-0-DELETE": "on"})
     assert (tenant.version, tenant.queues.count()) == (3, 0)
 
 
 def test_a_queue_stands_in_the_list_once(client, tenant):
-    answer = save(client, tenant, **queues(tenant, "a40c", "A40C"))
+    answer = save(client, tenant, **queues(tenant, QUEUE, QUEUE.upper()))
 
     assert "A queue stands in the list twice" in answer.text
     assert "genesys_id" not in re.sub(r'"[^"]*"', "", answer.text)
@@ -192,14 +193,115 @@ def test_regions_are_suggested_and_any_other_may_be_typed(client, tenant):
     assert tenant.region == "api.new-region.pure.cloud"
 
 
+@pytest.mark.parametrize(
+    ("typed", "region"),
+    [
+        ("https://apps.mypurecloud.de/directory/#/admin", "mypurecloud.de"),
+        ("apps.usw2.pure.cloud", "usw2.pure.cloud"),
+        ("https://login.mypurecloud.com.au", "mypurecloud.com.au"),
+        ("mypurecloud.ie", "mypurecloud.ie"),
+    ],
+)
+def test_the_region_is_found_in_the_address_of_genesys(client, tenant, typed, region):
+    save(client, tenant, region=typed, client_secret="of-that-region")
+
+    assert region == tenant.region
+
+
+@pytest.mark.parametrize(
+    ("typed", "zone"),
+    [
+        ("bogota", "America/Bogota"),
+        ("buenos aires", "America/Buenos_Aires"),
+        ("America/Lima", "America/Lima"),
+        ("UTC", "UTC"),
+    ],
+)
+def test_the_time_zone_is_found_by_its_city(client, tenant, typed, zone):
+    save(client, tenant, time_zone=typed)
+
+    assert zone == tenant.time_zone
+
+
+def test_a_new_tenant_is_offered_the_readers_time_zone(client):
+    client.cookies["time_zone"] = "America/Lima"
+
+    assert 'name="time_zone" value="America/Lima"' in client.get(f"{LIST}add/").text
+
+
+def test_the_id_of_a_queue_is_taken_out_of_the_address_of_its_page(client, tenant):
+    address = f"https://apps.mypurecloud.com/directory/#/admin/queues/{QUEUE}?tab=general"
+
+    save(client, tenant, **queues(tenant, address))
+
+    assert QUEUE == tenant.queues.get().genesys_id
+
+
+def test_the_name_of_a_queue_is_not_taken_for_its_id(client, tenant):
+    answer = save(client, tenant, **queues(tenant, "Soporte"))
+
+    assert "This is no id of a queue" in answer.text
+    assert not tenant.queues.exists()
+
+
+def test_a_queue_stored_with_another_id_does_not_keep_the_rest_from_being_saved(client, tenant):
+    tenant.queues.create(genesys_id="q-1")
+
+    save(client, tenant, name="Banco")
+
+    assert "Banco" == tenant.name
+
+
+def test_the_path_that_the_portal_adds_is_not_taken_into_lynns_address(client, tenant):
+    whole = "https://lynn.example.com/eu/PureCloud/OpenMessaging_OnEvent"
+
+    answer = save(client, tenant, lynn_base_url=whole)
+
+    assert "the portal adds it by itself" in answer.text
+    assert whole != tenant.lynn_base_url
+
+
+def test_a_slug_that_is_taken_is_refused_in_words(client, tenant):
+    answer = client.post(f"{LIST}add/", filled(tenant))
+
+    assert "Another tenant has this slug already" in answer.text
+
+
+def test_saving_leads_back_to_the_tenant_and_to_a_new_test_where_it_is_needed(client, tenant):
+    renamed = save(client, tenant, name="Banco")
+    assert page(tenant) == renamed.redirect_chain[-1][0]
+    assert "was changed: test the connection" not in renamed.text
+
+    assert "was changed: test the connection" in save(client, tenant, client_secret="x").text
+
+
+def test_headers_are_removed_only_where_some_are_stored(client, tenant):
+    assert "Remove the stored headers" in client.get(page(tenant)).text
+    assert "Remove the stored headers" not in client.get(f"{LIST}add/").text
+
+
+def test_without_a_queue_one_click_fetches_them(client, tenant):
+    assert f'{LIST}{tenant.pk}/queues/fetch/"' in client.get(page(tenant)).text
+    tenant.queues.create(genesys_id=QUEUE)
+    assert f'{LIST}{tenant.pk}/queues/fetch/"' not in client.get(page(tenant)).text
+
+
+def test_the_first_tenant_is_asked_for_without_search_and_filter(root):
+    first = root.get(LIST).text
+    make_tenant("first")
+
+    assert ("Add a tenant" in first, 'id="searchbar"' in first) == (True, False)
+    assert 'id="searchbar"' in root.get(LIST).text
+
+
 def test_a_new_tenant_belongs_to_who_made_it(client):
     tenant = make_tenant("scratch")
-    posted = filled(tenant, slug="nuevo", name="Nuevo", client_secret="s", **queues(tenant, "q-1"))
+    posted = filled(tenant, slug="nuevo", name="Nuevo", client_secret="s", **queues(tenant, QUEUE))
 
     answer = client.post(f"{LIST}add/", posted, follow=True)
 
     new = Tenant.objects.get(slug="nuevo")
-    assert "make a token" in answer.text
+    assert "Next: test the connection" in answer.text
     assert (new.version, new.people.count(), new.client_secret.reveal()) == (1, 1, "s")
     assert Queue.objects.get().tenant == new
 

@@ -5,10 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from connector.management.commands.simulator import Command
 from connector.simulator.server import Simulator, serve
 from connector.simulator.thread import running, wait_until
 
@@ -30,6 +32,18 @@ def test_addresses_follow_from_the_names():
     with running() as simulator:
         assert f"{simulator.url}/genesys/banco" == simulator.genesys_url("banco")
         assert f"{simulator.url}/lynn/uno" == simulator.lynn_url("uno")
+
+
+def test_the_command_says_what_to_enter_for_a_tenant_that_it_plays():
+    said = StringIO()
+
+    with running() as simulator:
+        Command(stdout=said)._greet(simulator)
+
+    played = simulator.organisation("demo").settings
+    expected = (played.client_id, played.client_secret, "/genesys/demo", "/lynn/demo")
+    assert [] == [each for each in expected if each not in said.getvalue()]
+    assert "PORTAL_ALLOWED_UPSTREAMS=127.0.0.1" in said.getvalue()
 
 
 def test_the_clock_can_be_given():

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -42,13 +43,20 @@ class Command(BaseCommand):
         bind: Address = options["bind"]
         bind.ensure_free()
         call_command("migrate", interactive=False, verbosity=0)
-        self.stdout.write(f"Portal at http://{bind}/  (database: {_database()})")
-        self.stdout.flush()
+        self._greet(bind)
         _load_all()
         roles = [Role("web", Server(bind).run), Role("worker", _work)]
         failed = Tree(roles).run()
         if failed:
             raise CommandError(f"{failed} cannot be kept running, so everything was stopped.")
+
+    def _greet(self, bind: Address) -> None:
+        self.stdout.write(f"Portal at http://{bind}/  (database: {_database()})")
+        if not get_user_model().objects.exists():
+            self.stdout.write(
+                "Nobody can log in yet: run ./run createsuperuser in another terminal."
+            )
+        self.stdout.flush()
 
 
 @dataclass

@@ -6,7 +6,22 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from connector.management.address import port_number
-from connector.simulator.server import serve
+from connector.simulator.server import Simulator, serve
+
+EXAMPLE = "demo"
+GREETING = """\
+Simulator at {control}
+What to enter for a tenant of the portal (leave the region as it is):
+  Client id      {client_id}
+  Client secret  {client_secret}
+  API address    {genesys}
+  Login address  {genesys}
+  Lynn base URL  {lynn}
+The portal may call it if you start that with PORTAL_ALLOWED_UPSTREAMS=127.0.0.1
+Once the tenant has a token and its queues, this lets an agent answer after five seconds:
+  curl {url}/control/stories -d '{{"story": "manual", "organisation": "{name}",
+    "token": "YOUR-TOKEN", "webhook": "http://127.0.0.1:8000/api/v1/tenants/YOUR-SLUG/events"}}'
+"""
 
 
 class Command(BaseCommand):
@@ -21,12 +36,23 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         port = options["port"]
         try:
-            asyncio.run(serve(port=port, ready=lambda simulator: self._greet(simulator.url)))
+            asyncio.run(serve(port=port, ready=self._greet))
         except OSError as exc:
             raise CommandError(f"Port {port} cannot be used: {exc.strerror or exc}.") from None
         except KeyboardInterrupt:
             return
 
-    def _greet(self, url: str) -> None:
-        self.stdout.write(f"Simulator at {url}/control/")
+    def _greet(self, simulator: Simulator) -> None:
+        settings = simulator.organisation(EXAMPLE).settings
+        self.stdout.write(
+            GREETING.format(
+                control=f"{simulator.url}/control/",
+                url=simulator.url,
+                name=EXAMPLE,
+                client_id=settings.client_id,
+                client_secret=settings.client_secret,
+                genesys=simulator.genesys_url(EXAMPLE),
+                lynn=simulator.lynn_url(EXAMPLE),
+            )
+        )
         self.stdout.flush()
