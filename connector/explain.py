@@ -5,7 +5,7 @@ Numbers and names are filled in from a Case, which knows the words that sentence
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -160,15 +160,19 @@ class Case:
 
 
 def span(start: datetime | None, end: datetime | None) -> str:
-    """How long, in the unit that reads best: ms below 1 s, s below 120 s, then minutes, hours
-    and days. Clocks of two machines may differ, so less than nothing counts as nothing."""
+    """How long. Clocks of two machines may differ, so less than nothing counts as nothing."""
     if start is None or end is None:
         return _("an unknown time")
-    seconds = max((end - start).total_seconds(), 0.0)
+    return lasting(max(end - start, timedelta(0)))
+
+
+def lasting(time: timedelta) -> str:
+    """In the unit that reads best: ms below 1 s, s below 120 s, then minutes, hours and days."""
+    seconds = time.total_seconds()
     if round(seconds * 1000) < 1000:
         return _("%(number)s ms") % {"number": round(seconds * 1000)}
     if seconds < 120:
-        return _("%(number)s s") % {"number": number_format(round(seconds, 1), 1)}
+        return _("%(number)s s") % {"number": _short(seconds)}
     if seconds < 120 * 60:
         return _("%(number)s min") % {"number": _short(seconds / 60)}
     if seconds < 48 * 3600:

@@ -82,7 +82,7 @@ SENTENCES = {
             answered_at=OFFERED,
             delivered_at=OFFERED + timedelta(seconds=1),
         ),
-        "María Fernanda Quiroga answered; Lynn was told 1.0 s later.",
+        "María Fernanda Quiroga answered; Lynn was told 1 s later.",
     ),
     "an automatic queue": (
         connection(
@@ -116,7 +116,7 @@ SENTENCES = {
     "shadow, automatic, by its end": (
         connection(State.SHADOWED, Reason.WOULD_DELIVER, evidence=Evidence.AUTO, delivered_at=None),
         (
-            "The queue answers automatically; without shadow mode Lynn would have been told 30.0 s "
+            "The queue answers automatically; without shadow mode Lynn would have been told 30 s "
             "after the event."
         ),
     ),
@@ -130,14 +130,14 @@ SENTENCES = {
     "rang out": (
         unanswered(State.NOT_ANSWERED, Reason.RANG_OUT),
         (
-            "Genesys ended the offer to María Fernanda Quiroga (queue Soporte) after 20.0 s "
+            "Genesys ended the offer to María Fernanda Quiroga (queue Soporte) after 20 s "
             "without an answer; Lynn was not told."
         ),
     ),
     "superseded": (
         unanswered(State.NOT_ANSWERED, Reason.SUPERSEDED),
         (
-            "Another agent answered the conversation, 12.0 s after it was offered to María "
+            "Another agent answered the conversation, 12 s after it was offered to María "
             "Fernanda Quiroga (queue Soporte); Lynn was not told of this offer."
         ),
     ),
@@ -163,7 +163,7 @@ SENTENCES = {
             answered_at=OFFERED + timedelta(seconds=20),
         ),
         (
-            "María Fernanda Quiroga (queue Soporte) answered, but was done 20.0 s after the event, "
+            "María Fernanda Quiroga (queue Soporte) answered, but was done 20 s after the event, "
             "before the portal saw it; Lynn was not told."
         ),
     ),
@@ -177,7 +177,7 @@ SENTENCES = {
     "over while Lynn was down": (
         connection(State.EXPIRED, Reason.ANSWERED_AND_OVER),
         (
-            "María Fernanda Quiroga answered after 7.6 s, but it was over 20.0 s after the event, "
+            "María Fernanda Quiroga answered after 7.6 s, but it was over 20 s after the event, "
             "before Lynn was told."
         ),
     ),
@@ -306,7 +306,8 @@ def test_the_sentence_is_true_for_this_case(one, sentence):
         (-3, "0 ms"),  # clocks differ
         (0.0844, "84 ms"),
         (0.9994, "999 ms"),
-        (0.9996, "1.0 s"),
+        (0.9996, "1 s"),
+        (7.64, "7.6 s"),
         (119.9, "119.9 s"),
         (120, "2 min"),
         (150, "2.5 min"),

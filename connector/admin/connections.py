@@ -18,13 +18,12 @@ from connector.admin.display import (
     identifier,
     moment,
     reason_words,
-    seconds,
     state_badge,
 )
 from connector.admin.interventions import InterventionViews, buttons
 from connector.admin.timeline import Rights, timeline, took
 from connector.audit.export import record
-from connector.explain import explain
+from connector.explain import explain, lasting
 from connector.find import ConnectionFilter
 from connector.masking import masked
 from connector.models import AgentConnection, Tenant
@@ -82,7 +81,7 @@ class ConnectionAdmin(InterventionViews):
     @admin.display(description=gettext_lazy("took"))
     def took_in_words(self, connection: AgentConnection) -> str:
         span = took(connection)
-        return seconds(span) if span is not None else NOTHING
+        return lasting(span) if span is not None else NOTHING
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("tenant")
@@ -183,7 +182,7 @@ def _facts(connection: AgentConnection, rights: Rights) -> Facts:
         (_("Received"), moment(connection.received_at)),
         (_("Answered"), _answered(connection)),
         (_("Lynn was told"), connection.delivered_at and moment(connection.delivered_at)),
-        (_("Took"), span is not None and seconds(span)),
+        (_("Took"), span is not None and lasting(span)),
         (_("Next step"), connection.due_at and moment(connection.due_at)),
         (_("Gives up"), connection.is_open and moment(connection.give_up_at)),
         (_("Checks"), connection.checks),

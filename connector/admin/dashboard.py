@@ -15,13 +15,13 @@ from django.utils.translation import ngettext, pgettext
 
 from connector import attention, clock
 from connector.admin.chart import stacked
-from connector.admin.display import seconds
 from connector.admin.site import page, render_page
 from connector.admin.tenant_health import healths, secrets_readable
 from connector.attention import Group
 from connector.audit import counts
 from connector.audit.counts import Told
 from connector.domain import State
+from connector.explain import lasting
 from connector.heartbeat import SILENT_AFTER
 from connector.models import AgentConnection, Heartbeat, Tenant, Trouble
 from connector.scope import sees_all_tenants, tenants_of
@@ -187,9 +187,7 @@ def _time_to_tell(told: Told, since: datetime) -> Figure:
 
 
 def _span(milliseconds: float) -> str:
-    if milliseconds < 1000:
-        return f"{_number(round(milliseconds))} ms"
-    return seconds(timedelta(milliseconds=milliseconds))
+    return lasting(timedelta(milliseconds=milliseconds))
 
 
 def _number(number: int) -> str:
@@ -242,7 +240,7 @@ def _alarms(workers: Workers, tenants: Iterable[Tenant]) -> list[str]:
         words = _(
             "Work is late: the oldest waits for %(late)s. More workers may be needed, or one hangs."
         )
-        found.append(words % {"late": seconds(workers.late)})
+        found.append(words % {"late": lasting(workers.late)})
     unreadable = [tenant.name for tenant in tenants if not secrets_readable(tenant)]
     if unreadable:
         words = _(

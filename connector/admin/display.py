@@ -46,19 +46,12 @@ def _time(at: datetime, shown: str) -> SafeString:
     return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), title, shown)
 
 
-def seconds(span: timedelta) -> str:
-    """`7.6 s`, in the reader's own way of writing numbers; whole numbers have no decimals."""
-    return f"{_number(span)} s"
-
-
 def offset(span: timedelta) -> str:
-    """`+7.6`: how long after the event; what came before it has a minus."""
-    return f"{'−' if span < timedelta(0) else '+'}{_number(abs(span))}"
-
-
-def _number(span: timedelta) -> str:
-    value = round(span.total_seconds(), 1)
-    return number_format(value, decimal_pos=0 if value == int(value) else 1)
+    """`+7.6`: how many seconds after the event; what came before it has a minus."""
+    value = round(abs(span).total_seconds(), 1)
+    decimals = 0 if value == int(value) else 1
+    shown = number_format(value, decimals, use_l10n=True, force_grouping=True)
+    return f"{'−' if span < timedelta(0) else '+'}{shown}"
 
 
 def identifier(value: str) -> SafeString | str:

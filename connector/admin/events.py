@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from connector.admin.base import FilteredAdmin
 from connector.admin.connections import Facts, rights_of
@@ -73,7 +73,7 @@ class EventAdmin(FilteredAdmin):
         "entered in Genesys."
     )
 
-    @admin.display(description=gettext_lazy("received"))
+    @admin.display(description=pgettext_lazy("event", "received"))
     def received(self, event: Event) -> SafeString | str:
         return moment(event.received_at)
 
@@ -131,7 +131,7 @@ def _facts(event: Event, rights: Rights) -> Facts:
     wrong = event.detail if rights.external_id else without_address(event.detail, _address(event))
     facts: Facts = [
         (_("Tenant"), event.tenant),
-        (_("Received"), moment(event.received_at)),
+        (pgettext("event", "Received"), moment(event.received_at)),
         (_("Event time"), event.event_time and moment(event.event_time)),
         (_("Outcome"), _outcome(event)),
         (_("Reason"), _reason(event)),

@@ -27,7 +27,7 @@ from connector.models import AgentConnection, Replay, ReplayKind, Tenant
 from connector.scope import seen_by, tenants_of
 
 RECENT = 5
-USUAL_RATE = 5.0
+USUAL_RATE = 5
 
 WHAT_TO_DO = {
     Reason.GENESYS_CREDENTIALS_REFUSED: gettext_lazy(
@@ -76,15 +76,22 @@ CHECK_FIRST = {
 }
 
 
+AGAIN = {
+    ReplayKind.DELIVER_AGAIN: gettext_lazy("Deliver these again"),
+    ReplayKind.CHECK_AGAIN: gettext_lazy("Check these again"),
+}
+
+
 @dataclass(frozen=True)
 class Card:
-    """A group as the page shows it; addresses are "" for what the reader may not do."""
+    """A group as the page shows it; `replay` and `again`, its words, are "" for whoever may not."""
 
     tenant: Tenant
     group: Group
     what_to_do: Any
     look: str
     replay: str
+    again: Any
     asked: list[tuple[str, str]]
 
     @property
@@ -120,7 +127,7 @@ def _cards(request: HttpRequest) -> list[Card]:
 
 def _card(request: HttpRequest, tenant: Tenant, group: Group) -> Card:
     asked = {"tenant": tenant.slug, "reason": str(group.reason), "waiting": "on"}
-    kind = _kind_for(group.reason)
+    kind = _kind_allowed(request, group.reason)
     again = reverse("admin:failed_replay") + "?" + urlencode({**asked, "kind": kind})
     look = reverse("admin:connector_agentconnection_changelist") + "?" + urlencode(asked)
     return Card(
@@ -128,13 +135,20 @@ def _card(request: HttpRequest, tenant: Tenant, group: Group) -> Card:
         group=group,
         what_to_do=WHAT_TO_DO[group.reason],
         look=look,
-        replay=again if _may(request, *ReplayKind.values) else "",
+        replay=again if kind else "",
+        again=AGAIN[ReplayKind(kind)] if kind else "",
         asked=list(asked.items()),
     )
 
 
 def _kind_for(reason: str) -> str:
     return str(ReplayKind.CHECK_AGAIN if reason in CHECK_FIRST else ReplayKind.DELIVER_AGAIN)
+
+
+def _kind_allowed(request: HttpRequest, reason: str) -> str:
+    """What helps, or else the other kind, if this person may do it; "" if neither."""
+    best_first = sorted(ReplayKind.values, key=lambda kind: kind != _kind_for(reason))
+    return next((kind for kind in best_first if _may(request, kind)), "")
 
 
 def _state_of(reason: Reason) -> State:

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from connector.admin.display import clock, offset, readable_body, reason_words
+from connector.admin.display import clock, moment, offset, readable_body, reason_words
 from connector.audit.export import without_credentials
 from connector.domain import Kind, Outcome, State
 from connector.masking import without_address
@@ -73,8 +74,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Entry:
+    connection: AgentConnection
     at: datetime
-    offset: str
     tone: str
     title: str
     words: str
@@ -84,8 +85,14 @@ class Entry:
     key: str = ""
 
     @property
-    def clock(self) -> SafeString:
-        return clock(self.at)
+    def offset(self) -> str:
+        return _after(self.connection, self.at)
+
+    @property
+    def clock(self) -> SafeString | str:
+        """With the day, where it is not that on which the event came."""
+        days = {timezone.localdate(self.at), timezone.localdate(self.connection.received_at)}
+        return clock(self.at) if len(days) == 1 else moment(self.at)
 
 
 def timeline(
@@ -115,8 +122,8 @@ def _replayed(connection: AgentConnection, item: ReplayItem) -> Entry:
         said.append(_(item.why_not))
     at = item.at or replay.started_at
     return Entry(
+        connection=connection,
         at=at,
-        offset=_after(connection, at),
         tone=PLAIN if item.state == ItemState.DONE else BAD,
         title=_("Part of a bulk replay: %(what)s") % {"what": replay.get_kind_display()},
         words=" · ".join(said),
@@ -126,8 +133,8 @@ def _replayed(connection: AgentConnection, item: ReplayItem) -> Entry:
 def _acknowledged(connection: AgentConnection, note: Acknowledgement) -> Entry:
     words = _("“%(note)s”, by %(who)s") % {"note": note.note, "who": note.by_name}
     return Entry(
+        connection=connection,
         at=note.at,
-        offset=_after(connection, note.at),
         tone=PLAIN,
         title=_("Acknowledged"),
         words=words,
@@ -143,8 +150,8 @@ def _received(connection: AgentConnection, event: Event, rights: Rights) -> Entr
     if event.reason and event.reason != connection.reason:
         words.append(reason_words(event.reason))
     return Entry(
+        connection=connection,
         at=event.received_at,
-        offset=_after(connection, event.received_at),
         tone=PLAIN,
         title=_("Received %(kind)s") % {"kind": event.kind or event.topic},
         words=" · ".join(words),
@@ -162,8 +169,8 @@ def _posted(connection: AgentConnection, event: Event, rights: Rights) -> Part:
 
 def _called(connection: AgentConnection, attempt: Attempt, rights: Rights) -> Entry:
     return Entry(
+        connection=connection,
         at=attempt.started_at,
-        offset=_after(connection, attempt.started_at),
         tone=TONES.get(Outcome(attempt.outcome), PLAIN),
         title=str(KIND_TITLES[Kind(attempt.kind)]),
         words=rights.read(" · ".join(_words(connection, attempt)), connection),
@@ -241,8 +248,8 @@ def _body(row: Event | Attempt, column: str, connection: AgentConnection, rights
 def _ended(connection: AgentConnection, at: datetime) -> Entry:
     delivered = connection.state in (State.DELIVERED, State.SHADOWED)
     return Entry(
+        connection=connection,
         at=at,
-        offset=_after(connection, at),
         tone=GOOD if delivered else PLAIN,
         title=str(State(connection.state).label),
         words=reason_words(connection.reason),

@@ -10,9 +10,10 @@ from django.utils.translation import gettext_lazy
 
 from connector import clock
 from connector.admin.base import MOST_COUNTED
-from connector.admin.display import badge, moment, seconds
+from connector.admin.display import badge, moment
 from connector.admin.site import page, render_page
 from connector.domain import Reason
+from connector.explain import lasting
 from connector.heartbeat import SILENT_AFTER
 from connector.models import (
     AgentConnection,
@@ -71,7 +72,7 @@ def _work(now: datetime) -> list[tuple[str, Any]]:
     return [
         (_("Open connections"), _counted(open_ones)),
         (_("Due now"), _counted(overdue)),
-        (_("Longest overdue"), seconds(now - oldest) if oldest else _("nothing")),
+        (_("Longest overdue"), lasting(now - oldest) if oldest else _("nothing")),
     ]
 
 

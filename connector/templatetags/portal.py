@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
+from connector import explain
 from connector.admin import display
 from connector.admin.menu import Link, menu
 
@@ -25,8 +26,8 @@ def moment(at: datetime | None) -> SafeString | str:
 
 
 @register.filter
-def seconds(span: timedelta | None) -> str:
-    return display.NOTHING if span is None else display.seconds(span)
+def lasting(span: timedelta | None) -> str:
+    return display.NOTHING if span is None else explain.lasting(span)
 
 
 @register.simple_tag(takes_context=True)

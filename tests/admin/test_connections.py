@@ -1,15 +1,16 @@
 """Connections: finding one, reading its story, and the list's cost."""
 
 import json
+import re
 from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
 
 from connector.audit.export import record
-from connector.domain import Outcome, Reason, State
+from connector.domain import Kind, Outcome, Reason, State
 from connector.models import AgentConnection
-from tests.admin.conftest import EXTERNAL_ID, START, make_connection, make_tenant
+from tests.admin.conftest import EXTERNAL_ID, START, make_attempt, make_connection, make_tenant
 
 LIST = "/admin/connector/agentconnection/"
 
@@ -221,6 +222,15 @@ def test_the_story_is_told_in_the_order_in_which_it_happened(browser, connection
 
     steps = ["Received user.start", "Asked Genesys about the agent", "Told Lynn"]
     assert sorted(steps, key=shown.index) == steps
+
+
+def test_what_happened_on_another_day_says_which(browser, connection):
+    make_attempt(connection, Kind.DELIVERY, 3 * 86_400, trigger="person")
+
+    shown = browser("Operators").get(page(connection)).text
+
+    assert "<span>+259,200 s</span>" in shown
+    assert re.search(r"<time [^>]*>15 Oct[^<]*, 14:03:2\d</time>", shown)
 
 
 def test_an_open_connection_says_what_comes_next(browser, tenant):

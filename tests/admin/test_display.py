@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from connector.admin.display import identifier, moment, offset, readable_body, seconds
+from connector.admin.display import identifier, moment, offset, readable_body
 from connector.masking import masked
 
 
@@ -51,13 +51,13 @@ def test_a_body_is_laid_out_and_otherwise_unchanged():
 
 
 @pytest.mark.parametrize(
-    ("span", "shown"), [(2, "+2"), (7.64, "+7.6"), (-0.3, "−0.3"), (0, "+0"), (130, "+130")]
+    ("span", "shown"),
+    [(2, "+2"), (7.64, "+7.6"), (-0.3, "−0.3"), (0, "+0"), (130, "+130"), (259_200, "+259,200")],
 )
 def test_offset(span, shown):
     assert shown == offset(timedelta(seconds=span))
 
 
 def test_small_words():
-    assert seconds(timedelta(seconds=7.6)) == "7.6 s"
     assert moment(None) == "—"
     assert identifier("") == "—"

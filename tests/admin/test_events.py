@@ -29,6 +29,14 @@ def test_an_event_is_found_by_its_whole_conversation_id(browser, connection):
     assert "Nothing matches" in client.get(LIST, {"q": "c-"}).text
 
 
+def test_an_event_and_a_connection_are_received_each_in_its_gender(browser, connection):
+    client = browser("Operators")
+    client.cookies["django_language"] = "es"
+
+    assert "<span>Recibido</span>" in client.get(LIST).text
+    assert "<span>Recibida</span>" in client.get("/admin/connector/agentconnection/").text
+
+
 def test_an_event_shows_its_body_without_the_customers_address(browser, connection):
     shown = browser("Operators").get(f"{LIST}{connection.events.get().pk}/change/").text
 

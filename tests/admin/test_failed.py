@@ -1,6 +1,7 @@
 """What needs a person: the groups, acknowledging, and bulk replays."""
 
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -197,6 +198,25 @@ def test_a_reason_of_genesys_suggests_to_check_again(browser, tenant):
 
     assert "Genesys is asked about each" in shown
     assert "1 connection</strong> can" in shown
+
+
+def test_the_button_of_a_group_says_what_it_does(browser, tenant):
+    client = browser("Operators")
+    make_connection(tenant)
+    assert "Deliver these again…" in client.get(PAGE).text
+
+    AgentConnection.objects.update(**UNSEEN)
+
+    assert "Check these again…" in client.get(PAGE).text
+
+
+def test_who_may_only_deliver_again_is_offered_that(browser, tenant):
+    make_connection(tenant, **UNSEEN)
+    client = browser("Auditors", "deliver_again")
+
+    link = client.get(PAGE).text.split('href="/admin/failed/replay/?')[1].split('"')[0]
+
+    assert client.get(f"{AGAIN}?{unescape(link)}").status_code == 200
 
 
 def test_beginning_writes_down_what_is_to_be_done(browser, tenant, foreign):

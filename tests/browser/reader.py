@@ -29,6 +29,14 @@ document.querySelectorAll(".submit-row").forEach((row) => { row.style.position =
 """
 
 
+# Where a table has become a column of cards, each label needs the room of all its lines.
+SPILT = """
+[...document.querySelectorAll("table.stack [data-label]")]
+    .filter((cell) => cell.scrollHeight > cell.clientHeight + 2)
+    .map((cell) => cell.dataset.label)
+"""
+
+
 @dataclass
 class Reader:
     """`page` is a tab of somebody signed in; `problems` are those found so far."""
@@ -99,6 +107,8 @@ class Reader:
             self._note(f"forbidden by the content security policy: {forbidden}")
 
     def _note_overflow(self, width: int) -> None:
+        for words in self.page.evaluate(SPILT):
+            self._note(f"spills over what follows, {width} wide: {words}")
         needed = self.page.evaluate("document.documentElement.scrollWidth")
         if needed > width:
             self._note(f"needs {needed} pixels where there are {width}")

@@ -35,16 +35,27 @@ def test_each_figure_leads_to_a_list_with_as_many(dashboard):
     assert number == page.locator("#result_list tbody tr").count()
 
 
-def test_it_refreshes_itself_and_what_was_unfolded_and_focused_stays(dashboard):
+@pytest.mark.parametrize(
+    "place",
+    [
+        "a.figure >> nth=1",
+        "a.figure >> nth=4",  # leads to the same list as the one before
+        "#chart-table summary",
+        "[aria-labelledby=tenants-heading][tabindex]",
+    ],
+)
+def test_it_refreshes_itself_and_what_was_unfolded_and_focused_stays(dashboard, place):
     page = dashboard.page
     page.locator("#chart-table summary").click()
-    page.locator("a.figure", has_text="delivered").focus()
+    page.locator(place).focus()
+    page.evaluate("window.scrollTo(0, 120)")
     mark(page)
 
     wait_for_fresh(page)
 
     assert page.locator("#chart-table").get_attribute("open") is not None
-    assert "delivered" in page.evaluate("document.activeElement.innerText")
+    assert page.locator(place).evaluate("element => element === document.activeElement")
+    assert page.evaluate("scrollY") == 120
 
 
 def test_it_can_be_paused_and_goes_on(dashboard):

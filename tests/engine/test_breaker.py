@@ -323,7 +323,7 @@ def test_a_deadline_that_passes_meanwhile_ends_it_in_time_and_says_why(
     assert {"expired": 16} == states()
     assert ("too_late", row.deliver_by) == (row.reason, row.final_at)
     assert explain(row).startswith(
-        "The queue answers automatically, but Lynn could not be reached within 40.0 s of the "
+        "The queue answers automatically, but Lynn could not be reached within 40 s of the "
         "answer (“no answer since 2026-10-12 14:03:20 UTC; the last: lynn.example.com answered 503”"
     )
 

@@ -18,16 +18,27 @@
         return marked || typing || element.querySelector("details.confirm[open]") !== null;
     };
 
-    const placeOf = (element) => {
+    const FOCUSABLE = "a[href], button, summary, [tabindex]";
+
+    const nameOf = (element) => [
+        element.tagName,
+        element.id,
+        element.getAttribute("href"),
+        element.getAttribute("aria-label") || element.getAttribute("aria-labelledby"),
+        element.closest("details[id]")?.id,
+    ].join("|");
+
+    const namesakesOf = (element, inside) => [...inside.querySelectorAll(FOCUSABLE)]
+        .filter((other) => nameOf(other) === nameOf(element));
+
+    /* What has the focus, as a function that finds the same in the new element. */
+    const placeOf = (old) => {
         const active = document.activeElement;
-        if (!element.contains(active) || active === element) {
-            return null;
+        if (!old.contains(active) || active === old) {
+            return () => null;
         }
-        if (active.id) {
-            return `#${CSS.escape(active.id)}`;
-        }
-        const href = active.getAttribute("href");
-        return href ? `a[href="${CSS.escape(href)}"]` : null;
+        const nth = namesakesOf(active, old).indexOf(active);
+        return (fresh) => namesakesOf(active, fresh)[nth];
     };
 
     const swap = (old, fresh) => {
@@ -43,9 +54,7 @@
         fresh.querySelectorAll(".table-scroll").forEach((box, index) => {
             box.scrollLeft = scrolled[index] || 0;
         });
-        if (place) {
-            fresh.querySelector(place)?.focus({ preventScroll: true });
-        }
+        place(fresh)?.focus({ preventScroll: true });
         fresh.dispatchEvent(new Event("portal:refreshed", { bubbles: true }));
     };
 
