@@ -17,7 +17,7 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import QuerySet
 
-from connector import record, replay, trouble
+from connector import guesses, record, replay, trouble
 from connector.audit import retention, seal
 from connector.models import AgentName, Chore, Heartbeat, Tenant
 
@@ -111,6 +111,7 @@ CHORES: dict[str, Duty] = {
     "forget_workers": Duty(timedelta(hours=1), _removing(_silent_workers)),
     "forget_failures": Duty(timedelta(hours=6), _removing(_old_failures)),
     "forget_sessions": Duty(timedelta(hours=6), _removing(_ended_sessions)),
+    "forget_guesses": Duty(timedelta(hours=1), _removing(guesses.old)),
     "forget_names": Duty(timedelta(hours=24), _removing(_stale_names)),
 }
 

@@ -46,6 +46,9 @@ def _portal(env: Env) -> dict[str, Any]:
         "allowed_hosts": _stripped(env.list("PORTAL_ALLOWED_HOSTS", [])) or DEVELOPMENT_HOSTS,
         "base_url": env.str("PORTAL_BASE_URL", "http://127.0.0.1:8000", validate=_address),
         "allowed_upstreams": env.list("PORTAL_ALLOWED_UPSTREAMS", [], validate=_networks),
+        "trusted_proxies": _stripped(
+            env.list("FORWARDED_ALLOW_IPS", ["127.0.0.1", "::1"], validate=_proxies)
+        ),
         "web_processes": env.int("PORTAL_WEB_PROCESSES", None, validate=_from_1_to(64)),
         "web_threads": env.int("PORTAL_WEB_THREADS", 8, validate=_from_1_to(256)),
         "worker_processes": env.int("PORTAL_WORKER_PROCESSES", 4, validate=_from_1_to(64)),
@@ -170,6 +173,11 @@ def _networks(values: list[str]) -> None:
             ipaddress.ip_network(value.strip())
         except ValueError as exc:
             raise ValidationError(f"{exc}; an example is 10.20.0.0/16.") from None
+
+
+def _proxies(values: list[str]) -> None:
+    """As gunicorn reads them: addresses, networks, or "*" for everybody."""
+    _networks([value for value in values if value.strip() not in ("", "*")])
 
 
 def _redis(value: str) -> None:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +21,8 @@ ALLOWED_HOSTS: list[str] = _env["allowed_hosts"]
 BASE_URL: str = _env["base_url"].rstrip("/")
 ALLOWED_UPSTREAMS = [ipaddress.ip_network(net.strip()) for net in _env["allowed_upstreams"]]
 METRICS_TOKEN: str = _env["metrics_token"]
+# Who may say whom they pass on; gunicorn reads the same variable for https.
+TRUSTED_PROXIES: list[str] = _env["trusted_proxies"]
 # Set by `./run demo` alone, for the processes that it starts; "" everywhere else.
 DEMO_DIRECTORY: str = os.environ.get("PORTAL_DEMO", "").partition(":")[2]
 
@@ -34,6 +37,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "simple_history",
+    "axes",
     "connector",
     "portal.apps.PortalAdminConfig",
 ]
@@ -52,6 +56,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -150,6 +155,24 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 
+# Who guesses passwords waits: five wrong ones for a user name from one address, then ten minutes.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=10)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # so that we can say when it ends
+AXES_RESET_ON_SUCCESS = True
+AXES_USERNAME_CALLABLE = "connector.guesses.name_of"
+AXES_CLIENT_IP_CALLABLE = "connector.guesses.address_of"
+AXES_LOCKOUT_CALLABLE = "connector.admin.locked.locked"
+AXES_SENSITIVE_PARAMETERS = ["username", "csrfmiddlewaretoken", "next"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
 LANGUAGE_CODE = _env["language"]
 LANGUAGES = [("en", _("English")), ("es", _("Spanish"))]
 LOCALE_PATHS = [BASE_DIR / "connector" / "locale"]
@@ -238,6 +261,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django-q": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},  # refused posts are on record as events
         "django.security.DisallowedHost": {"level": "CRITICAL"},  # scanners; answered with a 400
     },

@@ -18,7 +18,7 @@ from portal import environment, keys
 ROOT = Path(__file__).resolve().parent.parent
 SECRET_KEY = "a-secret-key-of-more-than-32-characters"
 POSTGRES = "postgres://portal:hidden-password@db.example.com:5432/portal"
-OURS = re.compile(r"(PORTAL_.*|DATABASE_URL|REDIS_URL|EMAIL_URL)(_FILE)?\Z")
+OURS = re.compile(r"(PORTAL_.*|FORWARDED_ALLOW_IPS|DATABASE_URL|REDIS_URL|EMAIL_URL)(_FILE)?\Z")
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +58,19 @@ def test_an_empty_environment_is_enough(read, tmp_path):
     assert (values["base_url"], values["log_format"]) == ("http://127.0.0.1:8000", "plain")
     assert (values["redis_url"], values["metrics_token"], values["debug"]) == ("", "", False)
     assert (values["language"], values["time_zone"]) == ("en", "UTC")
+    assert values["trusted_proxies"] == ["127.0.0.1", "::1"]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("", []),
+        ("*", ["*"]),
+        ("10.20.0.1, 10.30.0.0/16,2001:db8::1", ["10.20.0.1", "10.30.0.0/16", "2001:db8::1"]),
+    ],
+)
+def test_proxies_are_named_as_gunicorn_wants_them(read, written, expected):
+    assert expected == read(FORWARDED_ALLOW_IPS=written)["trusted_proxies"]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +87,8 @@ def test_an_empty_environment_is_enough(read, tmp_path):
         ("PORTAL_BASE_URL", "https://portal.example.com:https"),
         ("PORTAL_ALLOWED_UPSTREAMS", "10.20.0.1/16"),
         ("PORTAL_ALLOWED_UPSTREAMS", "10.20.0.0/16,lynn.example.com"),
+        ("FORWARDED_ALLOW_IPS", "proxy.example.com"),
+        ("FORWARDED_ALLOW_IPS", "10.20.0.1/16"),
         ("PORTAL_WEB_PROCESSES", "0"),
         ("PORTAL_WEB_PROCESSES", "many"),
         ("PORTAL_WEB_THREADS", "257"),

@@ -6,7 +6,7 @@ from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.auth import get_permission_codename
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.forms import ReadOnlyPasswordHashWidget, UserChangeForm
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from connector.admin.base import without_popups
 from connector.admin.display import NOTHING, moment
+from connector.admin.user_locks import LockViews
 from connector.permissions import GROUPS
 
 # What pages ask for besides what the groups hold; other permissions would change nothing.
@@ -115,7 +116,7 @@ class PortalGroupAdmin(WithCheckboxes, GroupAdmin):  # type: ignore[misc]
 
 
 @admin.register(User)
-class PortalUserAdmin(WithCheckboxes, UserAdmin):  # type: ignore[type-arg]
+class PortalUserAdmin(WithCheckboxes, LockViews):
     form = PortalUserForm
     list_display = ("username", "full_name", "email", "in_groups", "is_active", "last_seen")
     list_filter = ("is_active", "is_superuser", "groups")

@@ -35,6 +35,7 @@ CHORES = {
     "forget_workers": gettext_lazy("Forget workers that are gone"),
     "forget_failures": gettext_lazy("Forget old failures of background tasks"),
     "forget_sessions": gettext_lazy("Forget ended sign-ins"),
+    "forget_guesses": gettext_lazy("Forget wrong passwords that count no more"),
     "forget_names": gettext_lazy("Forget agents' names that are old"),
 }
 

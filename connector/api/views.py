@@ -11,7 +11,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.authentication import BasicAuthentication, SessionAuthentication
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.permissions import BasePermission
@@ -21,6 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from connector.api.shapes import AuditErrorSerializer, AuditPageSerializer, AuditRecordSerializer
+from connector.api.sign_in import CountedBasic
 from connector.audit.export import attempts_of, record
 from connector.domain import Reason, State
 from connector.find import ConnectionFilter
@@ -45,6 +46,7 @@ ERRORS = {
     400: AuditErrorSerializer,
     401: OpenApiResponse(AuditErrorSerializer, "Not signed in, or wrong user name or password."),
     403: OpenApiResponse(AuditErrorSerializer, "The permission to see connections is missing."),
+    429: OpenApiResponse(AuditErrorSerializer, "Too many wrong passwords; see Retry-After."),
 }
 
 
@@ -94,7 +96,7 @@ def _is_moment(position: str) -> bool:
 class AuditView(APIView):
     """Answers in JSON whatever happens, errors too."""
 
-    authentication_classes = (BasicAuthentication, SessionAuthentication)
+    authentication_classes = (CountedBasic, SessionAuthentication)
     permission_classes = (MaySeeConnections,)
 
     def perform_content_negotiation(

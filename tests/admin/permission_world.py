@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from axes.models import AccessAttempt
 from django.apps import apps
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, User
@@ -149,12 +150,17 @@ def _side(name: str, number: int, people: dict[str, User]) -> Side:
         event=_event(name, tenant, connection),
         replay=_replay(name, tenant, connection),
         token=token,
-        account=User.objects.create_user(f"account-{name}", is_staff=True),
+        account=_locked_out_account(name),
         group=Group.objects.create(name=f"group-{name}"),
     )
     _what_people_did(side, people["root"])
     _what_was_seen(side)
     return side
+
+
+def _locked_out_account(name: str) -> User:
+    AccessAttempt.objects.create(username=f"account-{name}", failures_since_start=9)
+    return User.objects.create_user(f"account-{name}", is_staff=True)
 
 
 NOT_SEEN = {"answered_at": None, "evidence": ""}

@@ -1,0 +1,32 @@
+"""What somebody reads who has sent too many wrong passwords."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from connector import guesses
+from connector.admin.site import render_page
+
+
+def locked(
+    request: HttpRequest, answer: HttpResponse, credentials: Mapping[str, Any] | None
+) -> HttpResponse:
+    """Django-axes puts this in the place of what the login page answered."""
+    now = timezone.now()
+    name = guesses.name_of(request, credentials)
+    until = guesses.locked_until(request, name, now)
+    context = {
+        "title": _("Too many wrong passwords"),
+        "name": name,
+        "failures": settings.AXES_FAILURE_LIMIT,
+        "until": until,
+        "minutes": max(1, -(-(until - now).seconds // 60)),
+    }
+    page = render_page(request, "admin/connector/locked.html", context, status=429)
+    page["Retry-After"] = str(max(1, round((until - now).total_seconds())))
+    page["Cache-Control"] = "no-store"
+    return page.render()
