@@ -64,6 +64,10 @@ class Reader:
         """The page wide and narrow, light and dark: nothing forbidden, nothing cut, no barrier."""
         self.page.set_viewport_size({"width": WIDE, "height": 900})
         self.go(path, status=status)
+        self.study(name, dark=dark)
+
+    def study(self, name: str, *, dark: bool = True) -> None:
+        """The same for the page that is there already."""
         for width in (WIDE, NARROW):
             self.page.set_viewport_size({"width": width, "height": 900})
             self.page.emulate_media(color_scheme="light")
