@@ -260,6 +260,17 @@ def _address_not_allowed(case: Case) -> str:
     )
 
 
+def _cancelled(case: Case) -> str:
+    if case.connection.tries:  # of which one may have arrived, although no answer came
+        return _(
+            "A person cancelled this offer to %(whom)s %(stopped)s after the event; until then "
+            "Lynn had not accepted it (%(tries)s)."
+        )
+    return _(
+        "A person cancelled this offer to %(whom)s %(stopped)s after the event; Lynn was not told."
+    )
+
+
 def _checking(case: Case) -> str:
     if case.connection.trouble:
         return _(
@@ -306,6 +317,7 @@ VARYING: dict[str, Callable[[Case], str]] = {
     Reason.ANSWERED_AND_OVER: _answered_and_over,
     Reason.GENESYS_CREDENTIALS_REFUSED: _credentials_refused,
     Reason.ADDRESS_NOT_ALLOWED: _address_not_allowed,
+    Reason.CANCELLED_BY_PERSON: _cancelled,
 }
 
 FIXED: dict[str, object] = {
@@ -364,8 +376,5 @@ FIXED: dict[str, object] = {
     Reason.INTERNAL_ERROR: gettext_lazy(
         "The portal itself failed%(said)s; whoever looks after it finds more in its log under "
         "%(id)s."
-    ),
-    Reason.CANCELLED_BY_PERSON: gettext_lazy(
-        "A person cancelled this offer to %(whom)s %(stopped)s after the event; Lynn was not told."
     ),
 }

@@ -285,6 +285,18 @@ SENTENCES = {
             "answered 503”). A person can still deliver it."
         ),
     ),
+    "cancelled while Lynn did not answer, so that it may have heard of it": (
+        connection(
+            State.CANCELLED,
+            Reason.CANCELLED_BY_PERSON,
+            tries=2,
+            final_at=OFFERED + timedelta(seconds=20),
+        ),
+        (
+            "A person cancelled this offer to María Fernanda Quiroga (queue Soporte) 20 s after "
+            "the event; until then Lynn had not accepted it (2 tries)."
+        ),
+    ),
     "waiting for the name": (
         connection(State.DELIVERING, user_name="", trouble=Reason.NAME_UNAVAILABLE),
         (

@@ -16,6 +16,15 @@ TEXTS = (
     gettext_noop("You may edit it again below."),
     gettext_noop("Add %s"),
     gettext_noop("Save and add another"),
+    gettext_noop("Change history: %s"),
+    gettext_noop(
+        'Are you sure you want to delete the %(object_name)s "%(escaped_object)s"? '
+        "All of the following related items will be deleted:"
+    ),
+    gettext_noop(
+        "Whether the user will be able to authenticate using a password or not. If disabled, they "
+        "may still be able to authenticate using other backends, such as Single Sign-On or LDAP."
+    ),
     gettext_noop(
         "Please enter the correct %(username)s and password for a staff account. Note that both "
         "fields may be case-sensitive."

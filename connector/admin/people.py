@@ -93,7 +93,15 @@ class PasswordUnseen(ReadOnlyPasswordHashWidget):
 
 class PortalUserForm(UserChangeForm):  # type: ignore[type-arg]
     class Meta(UserChangeForm.Meta):
-        pass
+        labels = {
+            "is_staff": gettext_lazy("May enter the portal"),
+            "is_superuser": gettext_lazy("All rights"),
+        }
+        help_texts = {
+            "is_active": gettext_lazy("Without the tick nobody can sign in with this account."),
+            "is_staff": gettext_lazy("What there is to see then is up to the groups and tenants."),
+            "is_superuser": gettext_lazy("May see and do everything, whatever the groups say."),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -99,3 +99,18 @@ def test_only_permissions_that_change_something_are_offered(root):
     assert "Can view worker" in page
     assert "Can add session" not in page
     assert "Can delete attempt" not in page
+
+
+def test_the_rights_of_a_person_are_named_without_the_jargon_of_django(root):
+    user = User.objects.create_user("ana")
+    address = f"/admin/auth/user/{user.pk}/"
+
+    english = root.get(f"{address}change/").text
+    root.cookies["django_language"] = "es"
+    spanish = root.get(f"{address}change/").text
+    delete = root.get(f"{address}delete/").text
+
+    assert "May enter the portal" in english
+    assert "Puede entrar al portal" in spanish
+    assert not [words for words in ("es staff", "superusuario") if words in spanish.lower()]
+    assert "eliminar “ana” (usuario)" in delete
