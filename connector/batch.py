@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from connector import heartbeat
 from connector.clients.base import Call
 from connector.decide import Policy, Verdict
 from connector.domain import State
 from connector.models import AgentConnection, Attempt, Tenant
-from connector.models.bulk import update_each
+from connector.models.bulk import locked, update_each
 
 LEASE = timedelta(seconds=15)
 FRESH = timedelta(seconds=3)
@@ -53,7 +53,7 @@ class Batch:
 
     def refresh(self, ids: Iterable[uuid.UUID]) -> list[AgentConnection]:
         """Those of the rows that are still ours, as they are now, locked."""
-        rows = list(locked_rows(self.lease, ids))
+        rows = locked_rows(self.lease, ids)
         for row in rows:
             row.tenant = self.tenant
         return rows
@@ -121,7 +121,6 @@ class Batch:
         held.update(**first, **added)
 
 
-def locked_rows(lease: uuid.UUID, ids: Iterable[uuid.UUID]) -> QuerySet[AgentConnection]:
-    """In the order of their keys, so that no two transactions wait for each other in a circle."""
-    rows = AgentConnection.objects.filter(pk__in=list(ids), lease=lease)
-    return rows.select_for_update().order_by("pk")
+def locked_rows(lease: uuid.UUID, ids: Iterable[uuid.UUID]) -> list[AgentConnection]:
+    """Those that the lease still holds; inside a transaction, which keeps them locked."""
+    return locked(AgentConnection, ids, fence={"lease": lease})

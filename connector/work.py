@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connections, transaction
 from connector import clock, look, names, record, tell
 from connector.batch import Batch, Clock, locked_rows
 from connector.decide import Verdict
-from connector.domain import OPEN, Reason, State
+from connector.domain import Reason, State
 from connector.look import Look
 from connector.models import AgentConnection, Tenant
 
@@ -73,7 +73,7 @@ def _take(
     lease: uuid.UUID, ids: Sequence[uuid.UUID], clock: Clock
 ) -> tuple[Batch, Look | None] | None:
     """What can be decided or opened before any call; None where nothing is ours any more."""
-    rows = list(locked_rows(lease, ids))
+    rows = locked_rows(lease, ids)
     if not rows:
         return None
     tenant = Tenant.objects.select_related("lynn").get(pk=rows[0].tenant_id)
@@ -100,7 +100,9 @@ def _forget_crash(batch: Batch, row: AgentConnection) -> None:
 def _fail(lease: uuid.UUID, ids: Sequence[uuid.UUID], exc: Exception, clock: Clock) -> None:
     learnt = {"trouble": Reason.INTERNAL_ERROR, "trouble_detail": f"{type(exc).__name__}: {exc}"}
     with transaction.atomic():
-        for row in locked_rows(lease, ids).filter(state__in=OPEN):
+        for row in locked_rows(lease, ids):
+            if not row.is_open:
+                continue
             now = clock()
             row.save(
                 update_fields=row.move_to(

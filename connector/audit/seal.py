@@ -38,6 +38,7 @@ from connector.models import (
     SealKind,
     Tenant,
 )
+from connector.models.bulk import insert
 
 logger = logging.getLogger(__name__)
 
@@ -197,8 +198,10 @@ def _ending(seal: AuditSeal) -> Ending:
 
 def _newest_seals(tenant_id: int, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID | None, AuditSeal]:
     """Of those that were sealed before, which are few."""
-    seals = AuditSeal.objects.filter(tenant_id=tenant_id, connection_id__in=ids).order_by("number")
-    return {seal.connection_id: seal for seal in seals}
+    seals = AuditSeal.objects.filter(tenant_id=tenant_id, connection_id__in=ids)
+    if not seals.exists():
+        return {}
+    return {seal.connection_id: seal for seal in seals.order_by("number")}
 
 
 def attempts_of(ids: Sequence[uuid.UUID]) -> Attempts:
@@ -273,7 +276,7 @@ def _append(head: AuditHead, seals: Iterable[AuditSeal]) -> None:
         head.number += 1
         seal.tenant_id, seal.number = head.tenant_id, head.number
         seal.link = head.link = chain.link_of(seal, bytes(head.link))
-    AuditSeal.objects.bulk_create(seals)
+    insert(seals)
     chain.sign(head)
     head.save(update_fields=["number", "link", "signature"])
 

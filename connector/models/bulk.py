@@ -1,19 +1,57 @@
-"""Writing rows of the big tables, with statements that are written out once.
+"""Reading and writing rows of the big tables, with statements that are written out once.
 
 Django composes a statement anew for each row, which costs several times what running it does.
 Nothing listens to the signals of these models.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from django.db import connection
 from django.db.models import Field, Model
+from django.db.models.sql.compiler import SQLCompiler
+
+Kept = TypeVar("Kept", bound=Model)
+
+
+def locked(model: type[Kept], keys: Iterable[uuid.UUID], *, fence: Mapping[str, Any]) -> list[Kept]:
+    """The rows with these keys that have the values of `fence`, as they are now, locked until the
+    transaction around this ends; in the order of their keys, so that no two transactions wait for
+    each other in a circle."""
+    keys = list(dict.fromkeys(keys))
+    if not keys:
+        return []
+    known = {field.name: field for field in model._meta.concrete_fields}
+    values = [(known[model._meta.pk.name], key) for key in keys]
+    values += [(known[name], value) for name, value in fence.items()]
+    statement, compiler, names, converters = _selection(model, len(keys), tuple(fence))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement, [field.get_db_prep_value(value, connection) for field, value in values]
+        )
+        found = compiler.apply_converters(cursor.fetchall(), converters)
+        return [model.from_db(connection.alias, names, row) for row in found]
+
+
+@functools.cache
+def _selection(
+    model: type[Model], keys: int, fence: tuple[str, ...]
+) -> tuple[str, SQLCompiler, list[str], Any]:
+    """The statement, what reads its rows, their columns, and how these become Python's values."""
+    rows = model._default_manager.filter(pk__in=[uuid.UUID(int=n) for n in range(keys)])
+    rows = rows.filter(**{name: uuid.UUID(int=0) for name in fence})  # apart, to keep their order
+    compiler = rows.select_for_update().order_by("pk").query.get_compiler(connection.alias)
+    statement, _ = compiler.as_sql()
+    columns = [column for column, *_ in compiler.select or ()]
+    names = [column.target.attname for column in columns]
+    return statement, compiler, names, compiler.get_converters(columns)
 
 
 def insert(rows: Sequence[Model]) -> None:
-    """Store new rows of one model, all columns; raises IntegrityError as save() does."""
+    """Store new rows of one model, all columns but a key that the database makes; raises
+    IntegrityError as save() does."""
     if not rows:
         return
     statement, fields = _insertion(type(rows[0]))
@@ -32,7 +70,7 @@ def insert(rows: Sequence[Model]) -> None:
 
 @functools.cache
 def _insertion(model: type[Model]) -> tuple[str, Sequence["Field[Any, Any]"]]:
-    fields = model._meta.concrete_fields
+    fields = [field for field in model._meta.concrete_fields if field is not model._meta.auto_field]
     columns = ", ".join(_quoted(field.column) for field in fields)
     places = ", ".join(["%s"] * len(fields))
     table = _quoted(model._meta.db_table)
