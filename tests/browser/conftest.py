@@ -5,6 +5,8 @@ The tests look at the same data: one that changes something takes an object of i
 
 import json
 import os
+import sqlite3
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,9 @@ def browser():
 @pytest.fixture(scope="package")
 def portal(browser, tmp_path_factory):
     """Served from a database of its own; `portal.seeded` says what is in it."""
-    portal = Portal(f"sqlite:///{tmp_path_factory.mktemp('browser')}/portal.sqlite3")
+    database = tmp_path_factory.mktemp("browser") / "portal.sqlite3"
+    portal = Portal(f"sqlite:///{database}")
+    portal.database = database
     try:
         portal.run("migrate")
         said = portal.run("shell", "-v0", "-c", "from tests.browser.seed import main; main()")
@@ -68,6 +72,12 @@ def sign_in(browser, portal, screenshots):
 
     At the end of the test it fails with everything that was wrong with the pages they saw.
     """
+    with tabs(browser, portal, screenshots) as open_tab:
+        yield open_tab
+
+
+@contextmanager
+def tabs(browser, portal, screenshots):
     base = portal.environment["PORTAL_BASE_URL"]
     contexts, readers = [], []
 
@@ -90,3 +100,23 @@ def sign_in(browser, portal, screenshots):
     for reader in readers:
         with all_well(reader):
             pass
+
+
+@contextmanager
+def copy_of(portal, folder, *changes):
+    """The same data once more, for a portal of its own, after these statements in SQL."""
+    file = Path(folder, "portal.sqlite3")
+    with (
+        closing(sqlite3.connect(portal.database)) as original,
+        closing(sqlite3.connect(file)) as copied,
+    ):
+        original.backup(copied)
+        for statement, *values in changes:
+            copied.execute(statement, values)
+        copied.commit()
+    copy = Portal(f"sqlite:///{file}")
+    copy.seeded = portal.seeded
+    try:
+        yield copy
+    finally:
+        copy.kill()

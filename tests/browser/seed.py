@@ -26,6 +26,8 @@ from connector.models import (
     WebhookToken,
 )
 
+CLIENT_ID = "5b1e0c9a-0000-4000-8000-000000000000"
+CLIENT_SECRET = "the-client-secret"
 PASSWORD = "correct-horse-battery"
 ROLES = {"admin": "Tenant admins", "operator": "Operators", "auditor": "Auditors"}
 NAMES = ("María Fernanda Ríos", "Diego Castaño", "Sofía Herrera", "Juan Pérez", "Ana Lucía Gómez")
@@ -37,6 +39,7 @@ TENANTS = (
     ("telefonica-norte", "Telefónica Norte"),
     ("retail-express", "Retail Express"),
 )
+LAST_MONTH = 990 + 35 * 24 * 60  # the number of a story, which says how many minutes ago it was
 ENDINGS = (
     *[(State.DELIVERED, Reason.DELIVERED)] * 16,
     *[(State.NOT_ANSWERED, Reason.RANG_OUT)] * 2,
@@ -58,6 +61,7 @@ class Seeded:
     failed: str
     checking: str
     event: str
+    last_month: str
     users: dict[str, int]
     sessions: dict[str, str]
 
@@ -78,6 +82,7 @@ def seed() -> Seeded:
     bank = tenants[0]
     delivered = _story(bank, 1000, now, State.DELIVERED, Reason.DELIVERED, luck)
     failed = _story(bank, 1001, now, State.FAILED, Reason.LYNN_REFUSED, luck)
+    last_month = _story(bank, LAST_MONTH, now, State.DELIVERED, Reason.DELIVERED, luck)
     checking = _connection(bank, 1002, now - timedelta(seconds=7), State.CHECKING, "", luck)
     _trouble(tenants[3], now)
     _count()
@@ -101,6 +106,7 @@ def seed() -> Seeded:
         failed=str(failed.pk),
         checking=str(checking.pk),
         event=str(delivered.events.get().pk),
+        last_month=last_month.conversation_id,
         users={role: user.pk for role, user in users.items()},
         sessions={role: _session(user) for role, user in users.items()},
     )
@@ -117,8 +123,8 @@ def _tenant(slug: str, name: str, now: datetime) -> Tenant:
         slug=slug,
         name=name,
         enabled=slug != "retail-express",
-        client_id="5b1e0c9a-0000-4000-8000-000000000000",
-        client_secret="the-client-secret",
+        client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
         lynn_base_url="https://lynn.example.com/eu",
         time_zone="America/Bogota",
     )
