@@ -15,6 +15,7 @@ from connector.circuit import PROBE_EVERY
 from connector.decide import OVER
 from connector.domain import Evidence, Outcome, Reason, State, TroubleKind
 from connector.models import AgentConnection, Attempt
+from connector.said import in_readers_words
 
 LONGEST_QUOTE = 300
 
@@ -148,7 +149,8 @@ class Case:
     @property
     def said(self) -> str:
         """What was said when it went wrong, quoted in brackets; empty where nothing was."""
-        words = " ".join((self.connection.trouble_detail or self._last_complaint).split())
+        said = " ".join((self.connection.trouble_detail or self._last_complaint).split())
+        words = in_readers_words(said)
         short = words if len(words) <= LONGEST_QUOTE else f"{words[:LONGEST_QUOTE]}…"
         return f" (“{short.rstrip('.')}”)" if words else ""
 

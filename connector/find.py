@@ -156,6 +156,10 @@ class TimeRange(forms.Form):
         return {name: "on" if value is True else value for name, value in values.items() if value}
 
     @property
+    def names_an_id(self) -> bool:
+        return not {"q", "agent", "queue", "conversation"}.isdisjoint(self.asked)
+
+    @property
     def address(self) -> str:
         """The same, ready to be put after a "?"."""
         return urlencode(self.asked)

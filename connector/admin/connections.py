@@ -27,6 +27,7 @@ from connector.explain import explain, lasting
 from connector.find import ConnectionFilter
 from connector.masking import masked
 from connector.models import AgentConnection, Tenant
+from connector.said import in_readers_words
 
 MOST_STEPS = 500
 MOST_NEIGHBOURS = 20
@@ -188,7 +189,7 @@ def _facts(connection: AgentConnection, rights: Rights) -> Facts:
         (_("Checks"), connection.checks),
         (_("Deliveries tried"), connection.tries),
         (_("Duplicates received"), connection.duplicates),
-        (_("Trouble"), rights.read(connection.trouble_detail, connection)),
+        (_("Trouble"), rights.read(in_readers_words(connection.trouble_detail), connection)),
         (_("Media type"), connection.media_type),
         (_("Provider"), connection.provider),
         (_("External id"), external_id),

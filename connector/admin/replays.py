@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -94,7 +95,7 @@ class ReplayAdmin(ReadOnlyAdmin):
                 (_("By"), replay.by_name),
                 (_("Started"), moment(replay.started_at)),
                 (_("Ended"), moment(replay.finished_at)),
-                (_("Per second"), f"{replay.rate:g}"),
+                (_("Per second"), number_format(replay.rate, 0 if replay.rate.is_integer() else 1)),
             ],
             "became": _became(replay),
             "refused": _refused(replay),

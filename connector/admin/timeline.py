@@ -24,6 +24,7 @@ from connector.models import (
     ReplayItem,
 )
 from connector.record import NOT_THERE
+from connector.said import in_readers_words
 
 KIND_TITLES = {
     Kind.TOKEN: gettext_lazy("Got a token from Genesys"),
@@ -198,7 +199,7 @@ def _words(connection: AgentConnection, attempt: Attempt) -> list[str]:
 def _what_it_said(attempt: Attempt) -> str:
     if attempt.kind == Kind.STATUS and attempt.outcome == Outcome.OK:
         return str(SEGMENT_WORDS.get(attempt.detail, attempt.detail))
-    return attempt.detail
+    return in_readers_words(attempt.detail)
 
 
 def _repeated(connection: AgentConnection, attempt: Attempt, said: str) -> str:

@@ -233,6 +233,20 @@ def test_what_happened_on_another_day_says_which(browser, connection):
     assert re.search(r"<time [^>]*>15 Oct[^<]*, 14:03:2\d</time>", shown)
 
 
+def test_what_went_wrong_is_told_in_the_readers_language(browser, connection):
+    make_attempt(
+        connection, Kind.DELIVERY, 16, outcome=Outcome.REFUSED, detail="x.com answered 403"
+    )
+    client = browser("Operators")
+    client.cookies["django_language"] = "es"
+
+    shown = client.get(page(connection)).text
+
+    assert "(“x.com respondió 403”)" in shown
+    assert "rechazado · x.com respondió 403" in shown
+    assert "answered 403" not in shown
+
+
 def test_an_open_connection_says_what_comes_next(browser, tenant):
     connection = make_connection(
         tenant, state=State.CHECKING, reason="", answered_at=None, final_at=None, due_at=START

@@ -37,6 +37,13 @@ def test_an_event_and_a_connection_are_received_each_in_its_gender(browser, conn
     assert "<span>Recibida</span>" in client.get("/admin/connector/agentconnection/").text
 
 
+def test_an_empty_list_speaks_of_ids_only_to_whoever_looked_for_one(browser, connection):
+    client = browser("Operators")
+
+    assert "Ids have to be whole" in client.get(LIST, {"q": "c-"}).text
+    assert "Ids have to be whole" not in client.get(LIST, {"outcome": "refused"}).text
+
+
 def test_an_event_shows_its_body_without_the_customers_address(browser, connection):
     shown = browser("Operators").get(f"{LIST}{connection.events.get().pk}/change/").text
 

@@ -317,6 +317,15 @@ def test_the_page_of_a_replay_tells_how_it_goes(browser, tenant):
     assert "1 of 2" in client.get(PAGE).text
 
 
+def test_the_rate_of_a_replay_is_written_as_the_reader_does(browser, tenant):
+    client = browser("Operators")
+    client.cookies["django_language"] = "es"
+    make_connection(tenant)
+    slow = begun(tenant, rate=0.5)
+
+    assert "<dd>0,5</dd>" in client.get(f"/admin/connector/replay/{slow.pk}/change/").text
+
+
 def test_a_replay_can_be_stopped(browser, tenant):
     client = browser("Operators")
     make_connection(tenant)

@@ -103,6 +103,22 @@ def test_a_pasted_conversation_id_is_found_from_every_page(sign_in, seeded):
     assert page.locator("#result_list tbody tr").count() == 1
 
 
+def test_a_question_back_is_opened_and_closed_by_keyboard(sign_in, seeded):
+    reader = sign_in("operator")
+    page = reader.page
+    reader.go(f"{LIST}{seeded.failed}/change/")
+    question = page.locator("#confirm-deliver_again")
+
+    question.locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert question.locator("button").evaluate("button => button === document.activeElement")
+    page.keyboard.press("Escape")
+
+    assert question.get_attribute("open") is None
+    assert question.locator("summary").evaluate("summary => summary === document.activeElement")
+
+
 def test_the_theme_is_chosen_and_stays(sign_in):
     reader = sign_in("operator")
     page = reader.page

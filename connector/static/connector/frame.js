@@ -1,6 +1,6 @@
 "use strict";
 
-/* The menu of narrow screens, and drop-downs that close when one goes elsewhere. */
+/* The menu of narrow screens, drop-downs that close when one goes elsewhere, and Escape. */
 {
     document.documentElement.classList.add("with-script");
 
@@ -25,11 +25,14 @@
                 details.open = false;
             }
         });
-        details.addEventListener("keydown", (event) => {
-            if (event.key === "Escape") {
-                details.open = false;
-                details.querySelector("summary").focus();
-            }
-        });
     }
+
+    document.addEventListener("keydown", (event) => {
+        const open = event.key === "Escape"
+            && event.target.closest("details.account[open], details.confirm[open]");
+        if (open) {
+            open.open = false;
+            open.querySelector("summary").focus();
+        }
+    });
 }

@@ -1,0 +1,55 @@
+"""What went wrong with a call, in the reader's language.
+
+Workers write it down in English, where it happens; what other systems said stays as it was.
+"""
+
+import re
+from collections.abc import Iterator
+
+from django.utils.translation import gettext, gettext_noop
+
+PHRASES = (
+    gettext_noop("%(host)s answered %(status)s"),
+    gettext_noop("%(host)s answered %(status)s with something that cannot be read"),
+    gettext_noop("%(host)s answered %(status)s with something that is not JSON"),
+    gettext_noop("%(host)s answered %(status)s with something that is no agent status"),
+    gettext_noop("%(host)s answered %(status)s without a token"),
+    gettext_noop("%(host)s answered %(status)s, a redirect, which is never followed"),
+    gettext_noop("%(host)s answered %(status)s: the token was not accepted"),
+    gettext_noop(
+        "%(host)s answered %(status)s: client id and secret were not accepted; check client id, "
+        "secret and region (a wrong region looks the same)"
+    ),
+    gettext_noop("%(host)s answered with something that is not HTTP"),
+    gettext_noop("%(host)s could not be reached within %(time)s s"),
+    gettext_noop("%(host)s did not answer in time"),
+    gettext_noop("%(host)s has no valid certificate (%(why)s)"),
+    gettext_noop("no encrypted connection to %(host)s (%(why)s)"),
+    gettext_noop("the connection to %(host)s failed (%(why)s)"),
+    gettext_noop("the name %(host)s could not be resolved (%(why)s)"),
+)
+SHAPES = {"status": r"\d{3}", "why": ".*"}
+
+
+def in_readers_words(said: str) -> str:
+    """As it is, where it is none of the portal's own phrases."""
+    return next(_translations(said), said)
+
+
+def _translations(said: str) -> Iterator[str]:
+    for phrase, pattern in _PATTERNS:
+        if found := pattern.fullmatch(said):
+            yield gettext(phrase) % found.groupdict()
+
+
+def _pattern(phrase: str) -> re.Pattern[str]:
+    """A place holder stands for one word, unless SHAPES says otherwise."""
+    words, *rest = re.split(r"%\((\w+)\)s", phrase)
+    pattern = re.escape(words)
+    for name, words in zip(rest[::2], rest[1::2], strict=True):
+        shape = SHAPES.get(name, r"\S+")
+        pattern += f"(?P<{name}>{shape})" + re.escape(words)
+    return re.compile(pattern, re.DOTALL)
+
+
+_PATTERNS = [(phrase, _pattern(phrase)) for phrase in PHRASES]
