@@ -1,5 +1,9 @@
-"""Where the permission matrix asks, and what it posts there."""
+"""The lines of permission_table.txt: where the matrix asks, and what it posts there."""
 
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +12,50 @@ from django.contrib.contenttypes.models import ContentType
 from connector.domain import Reason
 from tests.admin.permission_world import MARKS, PASSWORD, Side, World
 
+TABLE = Path(__file__).with_name("permission_table.txt")
+WHO = ("root", "admin", "operator", "auditor", "stranger", "nobody")
+DIFFER = ("admin", "operator", "auditor", "stranger")  # between their own and a foreign tenant
 SHORT = 3  # letters; such ids are all over every page
+
+
+@dataclass(frozen=True)
+class Door:
+    """A line of the table: what each kind of person gets with an object of their own tenant, and
+    with one of a foreign tenant, where the address names one."""
+
+    method: str
+    route: str
+    query: str
+    own: dict[str, str]
+    foreign: dict[str, str]
+
+    @property
+    def is_admin(self) -> bool:
+        return self.route.startswith("admin/")
+
+    @property
+    def is_for_people(self) -> bool:
+        return self.is_admin and self.method != "GET"
+
+    def __str__(self) -> str:
+        return f"{self.method} /{self.route}{self.query}"
+
+
+def doors() -> Iterator[Door]:
+    for line in TABLE.read_text("utf-8").splitlines():
+        if line.startswith(("GET", "POST", "ACT")):
+            yield _door(line)
+
+
+def _door(line: str) -> Door:
+    left, _, right = line.partition(" | ")
+    method, address, *cells = left.split()
+    parts = re.fullmatch(r"/(.*?)(\?\w+=.*)?", address)
+    assert parts, line
+    own = dict(zip(WHO, cells, strict=True))
+    foreign = own | dict(zip(DIFFER, right.split(), strict=True)) if right else {}
+    return Door(method, parts[1], parts[2] or "", own, foreign)
+
 
 # What is posted -----------------------------------------------------------------------------------
 

@@ -77,9 +77,9 @@ class World:
     foreign: Side
     secrets: frozenset[str]
 
-    def client(self, who: str) -> Client:
+    def client(self, who: str, **options: Any) -> Client:
         """From far away: what the portal's own machine may ask for is another matter."""
-        client = Client(REMOTE_ADDR="203.0.113.7")
+        client = Client(REMOTE_ADDR="203.0.113.7", **options)
         if who in self.sessions:
             client.cookies["sessionid"] = self.sessions[who]
         return client

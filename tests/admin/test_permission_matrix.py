@@ -1,20 +1,18 @@
 """Every address for every kind of person, on their own tenant and on a foreign one: what opens is
 what permission_table.txt says, nothing leaks, and asking changes nothing."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.messages import get_messages
 from django.db import connection, transaction
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.urls import URLResolver, get_resolver
 
-from tests.admin.permission_doors import address_of, posted
+from tests.admin.permission_doors import DIFFER, Door, address_of, doors, posted
 from tests.admin.permission_world import (
     ADDRESSES,
     BODY_MARK,
@@ -25,32 +23,12 @@ from tests.admin.permission_world import (
     make_world,
 )
 
-TABLE = Path(__file__).with_name("permission_table.txt")
-WHO = ("root", "admin", "operator", "auditor", "stranger", "nobody")
-DIFFER = ("admin", "operator", "auditor", "stranger")  # between their own and a foreign tenant
 SEE_BODIES = {"root", "operator"}
 SEE_ADDRESSES = {"root"}
 SEE_OWN = {"root", "admin", "operator", "auditor"}
 SEE_FOREIGN = {"root"}
 
-
-@dataclass(frozen=True)
-class Door:
-    """A line of the table: what each kind of person gets with an object of their own tenant, and
-    with one of a foreign tenant, where the address names one."""
-
-    method: str
-    route: str
-    query: str
-    own: dict[str, str]
-    foreign: dict[str, str]
-
-    @property
-    def is_admin(self) -> bool:
-        return self.route.startswith("admin/")
-
-    def __str__(self) -> str:
-        return f"{self.method} /{self.route}{self.query}"
+Rows = dict[str, list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
@@ -70,35 +48,20 @@ class Answer:
         return f"{self.door}: {self.who}, {self.side} tenant"
 
 
-def doors() -> Iterator[Door]:
-    for line in TABLE.read_text("utf-8").splitlines():
-        if line.startswith(("GET", "POST", "ACT")):
-            yield _door(line)
-
-
-def _door(line: str) -> Door:
-    left, _, right = line.partition(" | ")
-    method, address, *cells = left.split()
-    parts = re.fullmatch(r"/(.*?)(\?\w+=.*)?", address)
-    assert parts, line
-    own = dict(zip(WHO, cells, strict=True))
-    foreign = own | dict(zip(DIFFER, right.split(), strict=True)) if right else {}
-    return Door(method, parts[1], parts[2] or "", own, foreign)
-
-
 # Walking through ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Walk:
     """What was answered at the doors of the table; to posts at those where the table knows nothing
-    to be done; to questions about what does not exist; and to a guest, whose account may not enter
-    the admin."""
+    to be done; to questions about what does not exist; to a guest, whose account may not enter the
+    admin; and to posts that a page of somebody else had the superuser send."""
 
     table: list[Answer]
     posts: list[Answer]
     missing: list[Answer]
     guest: list[Answer]
+    forged: list[Answer]
     secrets: frozenset[str]
     foreign_ids: set[str]
 
@@ -127,6 +90,7 @@ def _walk(world: World) -> Walk:
         posts=[_ask(door, "root", own, world, before) for door in _posts()],
         missing=[_ask(*cell, world, before, missing=True) for cell in _foreign_looks(world)],
         guest=[_ask(door, "guest", own, world, before) for door in _looks() if door.is_admin],
+        forged=[_forge(door, world, before) for door in doors() if door.is_for_people],
         secrets=world.secrets,
         foreign_ids=world.foreign.ids,
     )
@@ -159,14 +123,15 @@ def _ask(
     who: str,
     side: Side,
     world: World,
-    before: dict[str, list[str]],
+    before: Rows,
     *,
     missing: bool = False,
+    client: Client | None = None,
 ) -> Answer:
     address, sent = address_of(door.route, door.query, side, missing=missing)
     content = {} if door.method == "GET" else posted(door.route + door.query, side, world)
     sent += [side.tenant.slug] if side.tenant.slug in content.values() else []
-    client = world.client(who)
+    client = client or world.client(who)
     ask = client.get if door.method == "GET" else client.post
     with transaction.atomic():
         answer = ask(address, content)
@@ -179,19 +144,21 @@ def _ask(
     return Answer(door, who, side.name, _outcome(answer, changed), text, changed)
 
 
-def _rows() -> dict[str, list[str]]:
+def _forge(door: Door, world: World, before: Rows) -> Answer:
+    careful = world.client("root", enforce_csrf_checks=True)
+    return _ask(door, "root", world.own, world, before, client=careful)
+
+
+def _rows() -> Rows:
     """All that is in the database, table by table."""
     with connection.cursor() as cursor:
         return {table: _rows_of(table, cursor) for table in connection.introspection.table_names()}
 
 
-def _rows_of(table: str, cursor: Any) -> list[str]:
+def _rows_of(table: str, cursor: Any) -> list[tuple[Any, ...]]:
     cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608
-    return sorted(repr([_plain(value) for value in row]) for row in cursor.fetchall())
-
-
-def _plain(value: Any) -> Any:
-    return bytes(value) if isinstance(value, memoryview) else value
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def _text(answer: Any) -> str:
@@ -263,6 +230,10 @@ def test_nothing_is_changed_by_looking(walk):
 
 def test_nothing_is_changed_by_a_post_to_what_is_there_to_look_at(walk):
     assert {} == {a.cell: a.changed for a in walk.posts if a.changed}
+
+
+def test_nothing_is_done_that_a_page_of_ours_did_not_ask_for(walk):
+    assert {a.cell: "refused" for a in walk.forged} == {a.cell: a.got for a in walk.forged}
 
 
 def test_what_is_foreign_looks_like_what_does_not_exist(walk):
