@@ -15,6 +15,7 @@ TEXTS = (
     gettext_noop("The %(name)s “%(obj)s” was deleted successfully."),
     gettext_noop("You may edit it again below."),
     gettext_noop("Add %s"),
+    gettext_noop("View %s"),
     gettext_noop("Save and add another"),
     gettext_noop("Change history: %s"),
     gettext_noop(

@@ -32,6 +32,13 @@ def test_the_list_costs_the_same_however_long_it_is(
         client.get(LIST)
 
 
+@pytest.mark.parametrize("listed", ["agentconnection", "event"])
+def test_an_empty_list_leads_to_the_tenants_where_events_are_set_up(root, listed):
+    empty = root.get(f"/admin/connector/{listed}/").text
+
+    assert '<a class="button quiet" href="/admin/connector/tenant/">Show tenants</a>' in empty
+
+
 def test_a_connection_is_a_handful_of_queries(browser, connection, django_assert_num_queries):
     client = browser("Operators")
     client.get(page(connection))  # what a process remembers, such as content types

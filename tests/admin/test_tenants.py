@@ -286,6 +286,17 @@ def test_without_a_queue_one_click_fetches_them(client, tenant):
     assert f'{LIST}{tenant.pk}/queues/fetch/"' not in client.get(page(tenant)).text
 
 
+def test_readers_are_not_told_to_do_what_they_may_not(client, browser, tenant):
+    ways_out = ("Make one and enter it in Genesys", "Fetch the queues from Genesys and adopt")
+
+    for_admins, for_readers = (
+        client.get(page(tenant)).text,
+        browser("Auditors").get(page(tenant)).text,
+    )
+    assert [True, True] == [each in for_admins for each in ways_out]
+    assert [False, False] == [each in for_readers for each in ways_out]
+
+
 def test_the_first_tenant_is_asked_for_without_search_and_filter(root):
     first = root.get(LIST).text
     make_tenant("first")
