@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.benchmarks import unit_costs
 from tests.benchmarks.__main__ import run
 from tests.benchmarks.ledger import Sent, ledger, percentile
 from tests.benchmarks.load import Goal
@@ -20,6 +21,17 @@ def test_every_contender_delivers_a_small_burst_exactly_once(name: str) -> None:
         figures[each] for each in ("delivered", "missing", "doubled", "false")
     )
     assert "burst" in table(LOADS["burst"], "sqlite", size, {name: figures})
+
+
+def test_the_unit_costs_are_measured_at_every_step() -> None:
+    figures = unit_costs.run("sqlite", 4, [(40, 1)])
+
+    steps = {name: set(costs) for name, costs in figures.items()}
+    assert {
+        "batches of 1": set(unit_costs.STEPS),
+        "batches of 50": set(unit_costs.STEPS),
+        "40 tenants, 1 due of each": {"claim"},
+    } == steps
 
 
 def planned(conversation: str, **more: object) -> Planned:
