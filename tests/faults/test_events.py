@@ -39,7 +39,8 @@ def test_late_doubled_and_in_any_order(make_portal: Make, simulator: Simulator, 
     they are over and up to half a minute old."""
     chance = random.Random(7)
     portal = make_portal(kind)
-    portal.configure(tenant_of(simulator, timing={"give_up_after": 60}))
+    patient = {"give_up_after": 600}  # longer than the posts take
+    portal.configure(tenant_of(simulator, timing=patient))
     portal.serve()
     books = Books(portal)
 
