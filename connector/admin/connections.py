@@ -118,15 +118,16 @@ class ConnectionAdmin(InterventionViews):
         offered = buttons(request, connection)
         bodies = () if rights.bodies else ("request_body", "response_body")
         body = () if rights.bodies else ("body",)
-        attempts = list(connection.attempts.defer(*bodies)[:MOST_STEPS])
-        events = connection.events.defer(*body).order_by("received_at")[:MOST_STEPS]
+        attempts = list(connection.attempts.defer(*bodies)[: MOST_STEPS + 1])
+        events = list(connection.events.defer(*body).order_by("received_at")[: MOST_STEPS + 1])
         return {
             "title": _("Connection"),
             "subtitle": connection.conversation_id,
             "badge": state_badge(connection.state),
             "sentence": rights.read(explain(connection, attempts=attempts), connection),
             "facts": _facts(connection, rights),
-            "entries": timeline(connection, events, attempts, rights),
+            "entries": timeline(connection, events[:MOST_STEPS], attempts[:MOST_STEPS], rights),
+            "is_cut": max(len(attempts), len(events)) > MOST_STEPS,
             "neighbours": _neighbours(connection),
             "possible": [button for button in offered if not button.why_not],
             "impossible": [button for button in offered if button.why_not],

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from connector.admin import connections
 from connector.audit.export import record
 from connector.domain import Kind, Outcome, Reason, State
 from connector.models import AgentConnection
@@ -252,6 +253,16 @@ def test_what_went_wrong_is_told_in_the_readers_language(browser, connection):
     assert "(“x.com respondió 403”)" in shown
     assert "rechazado · x.com respondió 403" in shown
     assert "answered 403" not in shown
+
+
+def test_a_story_that_is_too_long_to_show_says_so(browser, connection, monkeypatch):
+    client = browser("Operators")
+    monkeypatch.setattr(connections, "MOST_STEPS", 2)
+    assert "more steps than are shown" not in client.get(page(connection)).text
+
+    monkeypatch.setattr(connections, "MOST_STEPS", 1)
+
+    assert "more steps than are shown" in client.get(page(connection)).text
 
 
 def test_an_open_connection_says_what_comes_next(browser, tenant):
