@@ -6,14 +6,14 @@ Every way to narrow them down is served by an index; nothing is found by a part 
 import operator
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
 from django.db import connection as database
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
@@ -21,7 +21,15 @@ from django.utils.translation import gettext_lazy
 
 from connector.domain import REASONS, Reason, State
 from connector.events import ACD_END, USER_END, USER_START
-from connector.models import NEEDS_A_PERSON, AgentConnection, EventOutcome, Queue, Tenant
+from connector.models import (
+    NEEDS_A_PERSON,
+    AgentConnection,
+    Event,
+    EventOutcome,
+    Queue,
+    Tenant,
+)
+from connector.offers import session_key
 
 KINDS = (USER_START, ACD_END, USER_END)
 FIRST = ("q", "state", "outcome", "tenant")
@@ -29,6 +37,7 @@ LONGEST = 255
 FEW = 1_000  # rows that can be named one by one
 MANY = 5_000  # rows that are quickly sorted by time
 TICKED = {"on": True, "true": True, "1": True, "false": False, "0": False, "": False}
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 LAST_CHARACTER = "\U0010ffff"
 
 
@@ -228,11 +237,11 @@ class ConnectionFilter(TimeRange):
         asked = self.cleaned_data
         condition = self.span() & _state(asked["state"], asked["reason"])
         if asked["q"]:
-            condition &= _pasted(asked["q"])
+            condition &= _pasted(asked["q"], self.tenants.values())
         if asked["waiting"]:
             condition &= NEEDS_A_PERSON
         if asked["conversation"]:
-            condition &= Q(conversation_id__in=spellings(asked["conversation"]))
+            condition &= _conversation(AgentConnection, asked["conversation"])
         if asked["queue"]:
             condition &= Q(queue_id__in=self._queues(asked["queue"]))
         if asked["agent"]:
@@ -269,7 +278,7 @@ class EventFilter(TimeRange):
         asked = self.cleaned_data
         condition = self.span()
         if asked["q"]:
-            condition &= Q(conversation_id__in=spellings(asked["q"]))
+            condition &= _conversation(Event, asked["q"])
         if asked["outcome"]:
             condition &= Q(outcome=asked["outcome"])
         if asked["kind"]:
@@ -280,34 +289,46 @@ class EventFilter(TimeRange):
 def _state(state: str, reason: str) -> Q:
     """A reason belongs to one state, whose index then serves."""
     if not reason:
-        return Q(state=state) if state else Q()
+        return _stands(state) if state else Q()
     of_reason = next(each for each, reasons in REASONS.items() if reason in reasons)
-    return Q(state=of_reason, reason=reason) if state in ("", of_reason) else Q(pk__in=[])
+    return _stands(of_reason) & Q(reason=reason) if state in ("", of_reason) else Q(pk__in=[])
 
 
-def _pasted(term: str) -> Q:
+def _stands(state: str) -> Q:
+    """The indexes of states hold either what is open or what is final."""
+    if State(state).is_open:
+        return Q(state=state, due_at__gte=LONG_AGO)  # for SQLite, IS NOT NULL is no range to search
+    return Q(state=state, due_at__isnull=True)
+
+
+def _pasted(term: str, tenants: Iterable[Tenant]) -> Q:
     """By a whole conversation, session, agent or connection id, or by how a name begins.
 
     One index after the other: an OR over all of them would use none.
     """
-    for match in _ids(term):
-        if AgentConnection.objects.filter(**match).order_by().exists():
-            return Q(**match)
+    for match in _ids(term, tenants):
+        if found := _found(AgentConnection, Q(**match)):
+            return found
     return name_begins(term)
+
+
+def _conversation(model: type[Model], term: str) -> Q:
+    return _known(model, Q(conversation_id__in=spellings(term)))
 
 
 def _agent(term: str) -> Q:
     known = Q(user_id__in=spellings(term))
-    if " " not in term and AgentConnection.objects.filter(known).order_by().exists():
-        return known
-    return name_begins(term)
+    return (" " not in term and _found(AgentConnection, known)) or name_begins(term)
 
 
-def _ids(term: str) -> list[dict[str, Any]]:
+def _ids(term: str, tenants: Iterable[Tenant]) -> list[dict[str, Any]]:
     if " " in term:
         return []
-    names = ("conversation_id", "user_id", "session_id")
+    names = ("conversation_id", "user_id")
     matches: list[dict[str, Any]] = [{f"{name}__in": spellings(term)} for name in names]
+    # What has a session is unique by it within its tenant, so that index serves.
+    sessions = [session_key(each) for each in spellings(term)]
+    matches.append({"tenant__in": [each.pk for each in tenants], "offer_key__in": sessions})
     try:
         return [{"pk": uuid.UUID(term)}, *matches]
     except ValueError:
@@ -331,14 +352,21 @@ def name_begins(term: str) -> Q:
     begins = Q(user_name__istartswith=term)
     first, whole = _spellings(term.split(" ")[0]), _spellings(term)
     if _count(first) <= MANY:
-        return _known(_any(first) & begins)
-    return _known(_any(whole) & begins) if 0 < _count(whole) <= MANY else begins
+        return _known(AgentConnection, _any(first) & begins)
+    return _known(AgentConnection, _any(whole) & begins) if 0 < _count(whole) <= MANY else begins
 
 
-def _known(condition: Q) -> Q:
+def _known(model: type[Model], condition: Q) -> Q:
     """The few rows themselves, or databases would rather look through all rows of a tenant."""
-    rows = AgentConnection.objects.filter(condition).order_by()
+    return _found(model, condition) or Q(pk__in=[])
+
+
+def _found(model: type[Model], condition: Q) -> Q | None:
+    """The same; None where there are none."""
+    rows = model._default_manager.filter(condition).order_by()
     ids = list(rows.values_list("pk", flat=True)[: FEW + 1])
+    if not ids:
+        return None
     return Q(pk__in=ids) if len(ids) <= FEW else condition
 
 

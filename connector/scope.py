@@ -1,5 +1,6 @@
 """Who sees which tenants."""
 
+from django.db import connection as database
 from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 
@@ -29,8 +30,12 @@ def seen_by(request: HttpRequest, tenant_column: str = "tenant_id") -> Q:
     own = tenants_of(request)
     if len(own) == 1:
         return Q(**{tenant_column: own[0].pk})  # an index goes on from here with the time
-    # Not a join: databases would then sort all rows of these tenants instead of walking an
-    # index until a page is full (725 ms against 6 at 300,000 rows).
+    if database.vendor == "postgresql":
+        # Named one by one, its statistics tell how soon a page is full (1 ms against 2,200 at
+        # 1,000,000 rows, where it took a subquery for a handful and sorted all they have).
+        return Q(**{f"{tenant_column}__in": [tenant.pk for tenant in own]})
+    # Not so on SQLite, which has no statistics and would sort all rows of these tenants instead of
+    # walking an index until a page is full (725 ms against 6 at 300,000 rows).
     listed = Tenant.people.through.objects.filter(
         user=request.user.pk, tenant=OuterRef(tenant_column)
     )

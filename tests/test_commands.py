@@ -15,13 +15,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
+from django.template import engines
 from django.utils import timezone
 
 from connector.heartbeat import own_name
 from connector.management.address import Address, address, port_number
 from connector.management.commands import serve, worker
 from connector.management.commands.serve import Role, Tree
-from connector.management.commands.web import Server
+from connector.management.commands.web import Server, warm
 from connector.management.commands.worker import Supervisor
 from connector.models import Heartbeat
 
@@ -90,6 +91,17 @@ def test_web_is_served_where_and_as_the_settings_say(settings: Any) -> None:
     served = Server(Address("::1", 8123)).cfg
 
     assert (["[::1]:8123"], 3, 5) == (served.bind, served.workers, served.threads)
+
+
+def test_a_web_process_has_read_its_templates_before_the_first_request() -> None:
+    engine = engines["django"].engine  # type: ignore[attr-defined]
+    loader = engine.template_loaders[0]
+    loader.reset()
+
+    warm()
+
+    known = {str(template.name) for template in loader.get_template_cache.values()}
+    assert {"admin/connector/dashboard.html", "admin/change_list.html", "404.html"} <= known
 
 
 def sleeps() -> None:

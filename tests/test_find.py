@@ -1,11 +1,13 @@
 """Finding connections: names in every spelling, few or many, and what waits for a person."""
 
 import pytest
+from django.db import connection as database
+from django.db.models import Q
 
 from connector import find
 from connector.domain import REASONS, State
 from connector.models import NEEDS_A_PERSON, AgentConnection
-from tests.admin.conftest import START, make_connection
+from tests.admin.conftest import START, make_connection, make_tenant
 
 pytestmark = pytest.mark.django_db
 
@@ -85,3 +87,40 @@ def test_a_condition_is_one_that_databases_can_read(tenant):
     form = find.ConnectionFilter({"q": "\x00", "agent": "\x00", "queue": "\x00"}, [tenant])
 
     assert not form.is_valid() or list(form.narrow(AgentConnection.objects.all())) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        ({"state": "failed"}, "connection_ended"),
+        ({"reason": "stale_event"}, "connection_ended"),
+        ({"state": "cancelled", "tenant": "banco-sur"}, "connection_tenant_ended"),
+        ({"state": "checking"}, "connection_overdue"),
+        ({"state": "checking", "tenant": "banco-sur"}, "connection_due"),
+    ],
+)
+@pytest.mark.skipif(database.vendor != "sqlite", reason="PostgreSQL decides by its statistics")
+def test_a_state_is_found_by_its_index(tenant, asked, index):
+    chosen = find.ConnectionFilter(asked, [tenant])
+
+    rows = AgentConnection.objects.select_related("tenant").order_by("-received_at", "-id")
+    plan = chosen.narrow(rows)[:50].explain()
+
+    assert f"USING INDEX {index} " in plan
+
+
+@pytest.mark.parametrize("asked", [{"q": "S-1 "}, {"q": "c-1"}, {"conversation": "C-1"}])
+def test_what_an_id_names_is_looked_up_by_its_own_key(tenant, asked):
+    """Asked together with the tenant and the order, SQLite would look through all of it."""
+    row = make_connection(tenant, 1)
+    chosen = find.ConnectionFilter({**asked, "tenant": tenant.slug}, [tenant])
+
+    assert chosen.is_valid()
+    assert Q(tenant_id=tenant.pk) & Q(pk__in=[row.pk]) == chosen.condition()
+
+
+def test_a_session_of_a_foreign_tenant_is_not_found(tenant):
+    make_connection(make_tenant("clinica"), 1)
+    chosen = find.ConnectionFilter({"q": "s-1"}, [tenant])
+
+    assert not chosen.narrow(AgentConnection.objects.all()).exists()

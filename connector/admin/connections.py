@@ -160,7 +160,8 @@ def _neighbours(connection: AgentConnection) -> list[dict[str, Any]]:
     same = AgentConnection.objects.filter(
         tenant=connection.tenant_id, conversation_id=connection.conversation_id
     )
-    others = same.exclude(pk=connection.pk).order_by("received_at")[:MOST_NEIGHBOURS]
+    # By `received_at`, SQLite would look through all of the tenant for the sake of the order.
+    others = same.exclude(pk=connection.pk).order_by("offered_at")[:MOST_NEIGHBOURS]
     return [
         {
             "url": reverse("admin:connector_agentconnection_change", args=[other.pk]),

@@ -178,8 +178,17 @@ class AgentConnection(models.Model):
                 name="connection_leased",
                 condition=Q(lease__isnull=False),
             ),
-            models.Index(fields=["state", "received_at"], name="connection_state_received"),
-            models.Index(fields=["tenant", "state", "received_at"], name="connection_tenant_state"),
+            # Of what has ended: while a connection is open, each change would cost an entry.
+            models.Index(
+                fields=["state", "received_at"],
+                name="connection_ended",
+                condition=Q(due_at__isnull=True),
+            ),
+            models.Index(
+                fields=["tenant", "state", "received_at"],
+                name="connection_tenant_ended",
+                condition=Q(due_at__isnull=True),
+            ),
             models.Index(
                 fields=["tenant", "final_at"],
                 name="connection_unsealed",
@@ -194,7 +203,6 @@ class AgentConnection(models.Model):
             models.Index(fields=["conversation_id", "tenant"], name="connection_conversation"),
             models.Index(fields=["user_id", "received_at"], name="connection_agent"),
             models.Index(fields=["queue_id", "received_at"], name="connection_queue"),
-            models.Index(fields=["session_id"], name="connection_session"),
             # PostgreSQL: serves LIKE 'x%' whatever the database's collation is.
             models.Index(
                 fields=["user_name"],

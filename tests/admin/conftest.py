@@ -46,6 +46,7 @@ def make_tenant(slug, **columns):
 
 def make_connection(tenant, number=1, **columns):
     fields = {
+        "offer_key": f"s:s-{number}",
         "conversation_id": f"c-{number}",
         "session_id": f"s-{number}",
         "user_id": f"u-{number}",
@@ -62,9 +63,7 @@ def make_connection(tenant, number=1, **columns):
         "answered_at": START + timedelta(seconds=14),
         "final_at": START + timedelta(seconds=15),
     }
-    return AgentConnection.objects.create(
-        tenant=tenant, offer_key=f"{tenant.slug}-{number}", **fields | columns
-    )
+    return AgentConnection.objects.create(tenant=tenant, **fields | columns)
 
 
 def make_event(tenant, connection=None, **columns):

@@ -106,6 +106,21 @@ def test_it_is_streamed_in_batches(browser, tenant, monkeypatch, django_assert_n
         assert len(list(answer.streaming_content)) == 7
 
 
+def test_the_first_line_is_sent_before_the_second_batch_is_read(
+    browser, tenant, monkeypatch, django_assert_num_queries
+):
+    monkeypatch.setattr(export, "BATCH", 3)
+    for number in range(7):
+        make_connection(tenant, number)
+    lines = iter(browser("Auditors").post(PAGE, {"form": "jsonl"}).streaming_content)
+
+    with django_assert_num_queries(2):
+        assert [b'{"id"'] * 3 == [next(lines)[:5] for _ in range(3)]
+    with django_assert_num_queries(2):
+        next(lines)
+    assert 3 == len(list(lines))
+
+
 def test_the_sentences_are_in_the_readers_language(browser, connection):
     client = browser("Auditors")
 

@@ -170,14 +170,14 @@ DATABASES = ("sqlite", "postgres")
 
 
 @contextmanager
-def contender(name: str, database: str) -> Iterator[Contender]:
+def contender(name: str, kind: str) -> Iterator[Contender]:
     """Not started yet, with a database of its own; all that is left of it is killed at the end.
 
     When something fails, what its processes printed last is printed.
     """
     with (
         tempfile.TemporaryDirectory() as folder,
-        _database(database, folder) as url,
+        database(kind, folder) as url,
         open(Path(folder, "output"), "w+b") as output,
     ):
         made = _made(name, url, Path(folder), output)
@@ -204,7 +204,7 @@ def _made(name: str, url: str, folder: Path, output: IO[bytes]) -> Contender:
 
 
 @contextmanager
-def _database(kind: str, folder: str) -> Iterator[str]:
+def database(kind: str, folder: str) -> Iterator[str]:
     if kind == "postgres":
         with postgres_database(os.environ["TEST_POSTGRES_URL"]) as url:
             yield url

@@ -143,7 +143,7 @@ def _connection(
     final = answered + timedelta(milliseconds=luck.randint(40, 900))
     return AgentConnection.objects.create(
         tenant=tenant,
-        offer_key=f"offer-{number}",
+        offer_key=f"s:{number:08x}-93d1-47f6-b2e0-6d18f7c9053a",
         conversation_id=f"{number:08x}-603c-4ba7-b2df-236752a075a7",
         session_id=f"{number:08x}-93d1-47f6-b2e0-6d18f7c9053a",
         participant_id=f"{number:08x}-0000-47f6-b2e0-6d18f7c9053a",

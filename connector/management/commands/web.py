@@ -1,10 +1,16 @@
 """`./run web`: the webhook and the admin, served by gunicorn."""
 
+import importlib
+from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management.base import BaseCommand, CommandParser
+from django.template.loader import get_template
+from django.utils import translation
+from django.utils.translation import gettext
 from gunicorn.app.base import BaseApplication
 
 from connector.management.address import Address, add_bind
@@ -50,4 +56,17 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> WSGIHandler:
         from portal.wsgi import application
 
+        warm()
         return application
+
+
+def warm() -> None:
+    """Load what the first request for each page would have to wait for: addresses, texts and
+    templates. Done before the fork, so all processes have it."""
+    importlib.import_module(settings.ROOT_URLCONF)
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            gettext("Dashboard")
+    templates = Path(apps.get_app_config("connector").path, "templates")
+    for path in templates.rglob("*.html"):
+        get_template(str(path.relative_to(templates)))

@@ -1,0 +1,1 @@
+"""What the pages, the audit API and the export cost when there is a year of much work to show."""
