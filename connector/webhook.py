@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from gunicorn.http.errors import ParseException
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 from rest_framework.renderers import BaseRenderer
@@ -247,9 +248,9 @@ def _read(request: Request) -> bytes:
         if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
             body: bytes = request.META["wsgi.input"].read(READ_AT_MOST)
             return body
-    except OSError:
-        raise Refusal(
-            400, "invalid_event", "The body broke off, or its chunks are not well formed."
+    except (OSError, ParseException):
+        raise _invalid(
+            InvalidEvent("The body broke off, or its chunks are not well formed.")
         ) from None
     return b""
 

@@ -11,6 +11,8 @@ from django.core import serializers
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F
 from django.utils import timezone
+from gunicorn.http.body import Body, ChunkedReader
+from gunicorn.http.unreader import IterUnreader
 
 from connector.events import MAX_BYTES
 from connector.models import (
@@ -410,13 +412,6 @@ class Chunks(BytesIO):
         return super().read(size)
 
 
-class BrokenChunks(BytesIO):
-    """What a server does with chunks that are none, or that break off."""
-
-    def read(self, size=-1):
-        raise OSError("invalid chunk size: b'ZZ'")
-
-
 def in_chunks(post, body):
     chunked = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
     return post(b"", **{"wsgi.input": Chunks(body)}, **chunked)
@@ -429,11 +424,26 @@ def test_a_body_in_chunks_is_read(post, start):
     assert start == json.loads(Event.objects.get().body)
 
 
-def test_chunks_that_break_off_are_a_mistake_of_the_sender(post, tenant):
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"2\r\n{",
+        b"ZZ\r\n{}",
+        b"-2\r\n{}\r\n0\r\n\r\n",
+        b"2\r\n{}0\r\n\r\n",
+        b"2;\r\r\n{}\r\n0\r\n\r\n",
+    ],
+)
+def test_chunks_that_are_none_are_a_mistake_of_the_sender(post, tenant, sent):
+    """As gunicorn reads them, whose errors have more than one ancestor."""
+    body = Body(ChunkedReader(None, IterUnreader(iter([sent]))))
     chunked = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
-    answer = post(b"", **{"wsgi.input": BrokenChunks()}, **chunked)
+    answer = post(b"", **{"wsgi.input": body}, **chunked)
 
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_event")
+    detail = "The body broke off, or its chunks are not well formed."
+    assert 400 == answer.status_code
+    assert {"error": "invalid_event", "detail": detail, "fields": {}} == answer.json()
 
 
 def test_a_refused_body_is_read_so_that_the_connection_can_go_on(client, tenant):
