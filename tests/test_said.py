@@ -5,7 +5,18 @@ from django.utils import translation
 
 from connector.said import PHRASES, in_readers_words
 
-VALUES = {"host": "lynn.example.com", "status": "403", "time": "3", "why": "it is off (for good)"}
+VALUES = {
+    "address": "10.0.0.7",
+    "counted": 20,
+    "failures": 15,
+    "host": "lynn.example.com",
+    "in_a_row": 5,
+    "last": "it is off",
+    "moment": "2026-10-12 14:03:22 UTC",
+    "status": "403",
+    "time": "3",
+    "why": "it is off (for good)",
+}
 
 
 @pytest.mark.parametrize("phrase", PHRASES)
@@ -16,9 +27,15 @@ def test_a_phrase_of_the_portal_is_told_in_spanish_with_all_it_names(phrase):
         spanish = in_readers_words(said)
 
     assert spanish != said
-    assert [value for name, value in VALUES.items() if f"%({name})s" in phrase] == [
-        value for name, value in VALUES.items() if f"%({name})s" in phrase and value in spanish
-    ]
+    named = [str(value) for name, value in VALUES.items() if f"%({name})" in phrase]
+    assert named == [value for value in named if value in spanish]
+
+
+def test_what_went_wrong_last_is_told_in_the_readers_language_too():
+    with translation.override("es"):
+        said = in_readers_words("5 deliveries in a row failed; the last: x.org answered 503")
+
+    assert "x.org respondió 503" in said
 
 
 @pytest.mark.parametrize("said", [*(phrase % VALUES for phrase in PHRASES), "alert", ""])

@@ -9,10 +9,12 @@ from django.utils.translation import gettext_lazy as _
 from connector.admin.display import reason_words
 from connector.domain import Reason
 from connector.models import GenesysAccess, Tenant
+from connector.said import in_readers_words
 
 REMEDIES: dict[str, Any] = {
     Reason.GENESYS_CREDENTIALS_REFUSED: _(
-        "Check the region, the client id and the client secret of this tenant. In Genesys, under "
+        "Check the region (or the login address, where one is entered), the client id and the "
+        "client secret of this tenant. In Genesys, under "
         "Admin > Integrations > OAuth, the client must be active and of the type “Client "
         "Credentials”."
     ),
@@ -62,7 +64,8 @@ def notes_on(tenant: Tenant) -> list[Note]:
     if access and access.trouble:
         remedy = REMEDIES.get(access.trouble, ANY_REMEDY)
         title = reason_words(access.trouble)
-        notes.append(Note("error", title, access.trouble_since, access.trouble_detail, remedy))
+        said = in_readers_words(access.trouble_detail)
+        notes.append(Note("error", title, access.trouble_since, said, remedy))
     if access and access.names_missing_since:
         notes.append(Note("warning", NAMES_MISSING, access.names_missing_since, "", NAMES_REMEDY))
     return notes

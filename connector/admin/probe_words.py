@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
 from connector.models import REGIONS, Tenant
+from connector.said import in_readers_words
 
 STEPS: dict[str, Any] = {
     "genesys_host": _("Genesys: address and encryption"),
@@ -107,6 +109,17 @@ FOUND: dict[tuple[str, str], tuple[Any, Any]] = {
             "the type “Client Credentials”."
         ),
     ),
+    ("token", "login_refused"): (
+        _("refused: the client id, the client secret or the login address is wrong"),
+        _(
+            "A login address of another region looks exactly like a wrong secret. The portal asked "
+            "%(host)s, the login address that is entered below; it goes before the region. Compare "
+            "it with the address at which you sign in to Genesys, https://apps. and then the "
+            "region, or leave it empty if it is https://login. with the same region. If it is "
+            "right, copy the client id and the secret once more (Admin > Integrations > OAuth); "
+            "the client must be active and of the type “Client Credentials”."
+        ),
+    ),
     ("", "token_refused"): (
         _("Genesys does not take the token that it has just given out"),
         _("The API address and the login address may belong to different regions. Compare them."),
@@ -195,7 +208,7 @@ FOUND: dict[tuple[str, str], tuple[Any, Any]] = {
 
 @dataclass(frozen=True)
 class Shown:
-    """One step as the page shows it; `said` is what the other side or the network said, as is."""
+    """One step as the page shows it; `said` is what the other side or the network said."""
 
     tone: str
     name: str
@@ -212,7 +225,7 @@ def in_words(tenant: Tenant, steps: list[dict[str, Any]]) -> list[Shown]:
 
 
 def _shown(tenant: Tenant, step: dict[str, Any]) -> Shown:
-    name, finding = step["name"], step["finding"]
+    name, finding = step["name"], _finding(tenant, step)
     facts = {"region": tenant.region, **step["facts"]}
     if "because" in facts:
         facts["because"] = str(STEPS[facts["because"]])
@@ -225,6 +238,15 @@ def _shown(tenant: Tenant, step: dict[str, Any]) -> Shown:
         found=str(found) % facts,
         ms=step["ms"],
         remedy=str(remedy) % facts if remedy else "",
-        said=step["said"] if step["tone"] != "good" else "",
+        said=in_readers_words(step["said"]) if step["tone"] != "good" else "",
         regions=REGIONS if refused else (),
     )
+
+
+def _finding(tenant: Tenant, step: dict[str, Any]) -> str:
+    """Where the login address that is entered was asked, the region had no part in the refusal."""
+    finding = str(step["finding"])
+    own = urlsplit(tenant.login_url).hostname
+    if finding == "credentials_refused" and own and own == step["facts"]["host"]:
+        return "login_refused"
+    return finding

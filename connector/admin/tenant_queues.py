@@ -25,6 +25,7 @@ from connector.admin.tenant_pages import (
 from connector.domain import AnswerMode, Reason
 from connector.errors import PermissionMissing, SecretUnreadable, ServiceError
 from connector.models import Probe, Queue, Tenant
+from connector.said import in_readers_words
 
 
 @dataclass(frozen=True)
@@ -158,4 +159,4 @@ def _trouble(last: Probe | None) -> dict[str, Any] | None:
             "In Genesys, add the permission Routing > Queue > View to the role of the OAuth client "
             "(Admin > Integrations > OAuth > Roles)."
         )
-    return {"reason": reason, "said": last.result["said"], "remedy": remedy}
+    return {"reason": reason, "said": in_readers_words(last.result["said"]), "remedy": remedy}

@@ -17,6 +17,7 @@ from connector.admin.tenant_pages import TenantPages, calling_out, last_probe, r
 from connector.clients.lynn import PATH
 from connector.errors import SecretUnreadable
 from connector.models import Probe, Tenant
+from connector.said import in_readers_words
 
 SHOWN_MESSAGES = 5
 
@@ -109,6 +110,7 @@ def _as_shown(sent: Probe) -> dict[str, Any]:
         "by": sent.by_name,
         "outcome": sent.outcome,
         **result,
+        "error": in_readers_words(result["error"]),
         "request_body": _pretty(result["request_body"]),
         "body": _pretty(result["body"]),
     }

@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from connector.models import Tenant, Trouble
+from connector.said import in_readers_words
 from connector.trouble import ADVICE
 
 LATELY = timedelta(days=7)
@@ -17,7 +18,11 @@ def troubles_of(tenant: Tenant) -> dict[str, Any]:
     recent = Trouble.objects.filter(tenant=tenant)
     return {
         "now": [
-            {"trouble": each, "remedy": ADVICE.get(each.kind, "")}
+            {
+                "trouble": each,
+                "said": in_readers_words(each.detail),
+                "remedy": ADVICE.get(each.kind, ""),
+            }
             for each in recent.filter(until__isnull=True)
         ],
         "lately": list(recent.filter(until__gt=timezone.now() - LATELY)[:MOST]),

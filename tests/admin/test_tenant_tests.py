@@ -60,14 +60,56 @@ def test_a_test_is_kept_and_shown_with_times(client, tenant, simulator):
     assert 'dot dot-good">OK' in client.get("/admin/connector/tenant/").text
 
 
-def test_a_wrong_secret_is_shown_with_the_regions_to_compare(client, tenant, simulator):
+def refused_by(tenant, host, said=""):
+    """A test in which this host did."""
+    step = {"name": "token", "tone": "bad", "finding": "credentials_refused", "ms": 90}
+    step |= {"said": said, "facts": {"host": host}}
+    now = "2026-10-12T14:00Z"
+    Probe.objects.create(
+        tenant=tenant, kind="connection", at=now, outcome="bad", result={"steps": [step]}
+    )
+
+
+@pytest.mark.parametrize("api_url", ["", "https://api.genesys.example.com"])
+def test_a_refused_login_is_shown_with_the_regions_to_compare(client, tenant, api_url):
+    Tenant.objects.update(api_url=api_url)
+    refused_by(tenant, "login.mypurecloud.com")
+
+    shown = client.get(at(tenant, "change")).text
+
+    assert "A wrong region looks exactly like a wrong secret" in shown
+    assert "The region here is mypurecloud.com" in shown
+    assert "All regions, to compare" in shown
+
+
+def test_where_a_login_address_is_entered_it_is_what_was_refused(client, tenant):
+    Tenant.objects.update(login_url="https://login.genesys.example.com")
+    refused_by(tenant, "login.genesys.example.com")
+
+    shown = client.get(at(tenant, "change")).text
+
+    assert "the client secret or the login address is wrong" in shown
+    assert "The portal asked login.genesys.example.com" in shown
+    assert "The region here is" not in shown
+    assert "All regions, to compare" not in shown
+
+
+def test_technical_detail_of_ours_is_told_in_the_readers_language(client, tenant):
+    client.cookies["django_language"] = "es"
+    said = "api.example.com is at 10.0.0.7, which is not a public address; if it is meant, add "
+    refused_by(tenant, "x", said + "its network to PORTAL_ALLOWED_UPSTREAMS.")
+
+    shown = client.get(at(tenant, "change")).text
+
+    assert "api.example.com está en 10.0.0.7" in shown
+    assert "public address" not in shown
+
+
+def test_a_wrong_secret_stops_what_needs_it(client, tenant, simulator):
     Tenant.objects.update(client_secret=Secret.hide("wrong"))
 
     shown = client.post(at(tenant, "test"), follow=True).text
 
-    assert "A wrong region looks exactly like a wrong secret" in shown
-    assert "The region here is mypurecloud.com" in shown
-    assert "Europe (Ireland)" in shown
     assert "“Genesys: client id and secret” has to be mended first" in shown
     assert 'dot dot-bad">Failed' in client.get("/admin/connector/tenant/").text
 
@@ -243,7 +285,7 @@ def test_only_what_was_fetched_can_be_adopted(client, tenant, simulator):
     ("wrong", "remedy"),
     [
         ({"queues": False}, "Routing &gt; Queue &gt; View"),
-        ({"client_secret": "other"}, "Check the region, the client id"),
+        ({"client_secret": "other"}, "Check the region (or the login address"),
     ],
 )
 def test_a_fetch_that_fails_says_what_to_do(client, tenant, simulator, wrong, remedy):
