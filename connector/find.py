@@ -32,7 +32,7 @@ from connector.models import (
 from connector.offers import session_key
 
 KINDS = (USER_START, ACD_END, USER_END)
-FIRST = ("q", "state", "outcome", "tenant")
+FIRST = ("q", "state", "outcome", "tenant", "who")
 LONGEST = 255
 FEW = 1_000  # rows that can be named one by one
 MANY = 5_000  # rows that are quickly sorted by time

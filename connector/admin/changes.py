@@ -1,11 +1,12 @@
 """Who did what: settings that were changed, and what people did to connections."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
+from django import forms
 from django.contrib.admin.models import LogEntry
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,95 +15,132 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from connector.admin import setting_changes
-from connector.admin.setting_changes import Change, Line
+from connector.admin.change_pages import Found, Key, Row, Walk, page_of, read_key
+from connector.admin.setting_changes import KEPT, Change, history, told
 from connector.admin.site import page, render_page
+from connector.find import LONGEST, TimeRange
 from connector.models import AgentConnection, ExportLog, Replay
 from connector.scope import sees_all_tenants, tenants_of
 
 PAGE = 50
-MOST = 400
 CHUNK = 200
 MOST_LOOKED_AT = 4000
+ACTS, EXPORTS = len(KEPT), len(KEPT) + 1  # the sources beside the histories
 
 
-@dataclass
-class Row:
-    at: datetime
-    who: str
-    tenant: Any
-    what: Any
-    lines: list[Line] = field(default_factory=list)
+class ChangeFilter(TimeRange):
+    who = forms.CharField(
+        label=gettext_lazy("Who"),
+        required=False,
+        max_length=LONGEST,
+        help_text=gettext_lazy("A whole user name"),
+    )
+    field_order = ["tenant", "who", "since", "until"]
 
 
 @page("changes/", name="changes", permission="connector.view_tenant")
 def changes(request: HttpRequest) -> HttpResponse:
-    tenants = {tenant.pk: tenant for tenant in tenants_of(request)}
-    chosen = _chosen(request, list(tenants.values()))
-    narrowed = {chosen.pk: chosen} if chosen else tenants
-    most = min(_number(request.GET.get("most", "")) or PAGE, MOST)
-    everywhere = sees_all_tenants(request) and chosen is None
-    rows = [
-        *(_setting(change, tenants) for change in _settings(narrowed, everywhere, most)),
-        *_acts(request, narrowed, everywhere, most),
-        *_exports(narrowed, everywhere, most),
-    ]
-    rows.sort(key=lambda row: row.at, reverse=True)
+    asked = ChangeFilter(request.GET, tenants_of(request))
+    walk = _walk(request, asked)
+    found = _Sources(request, asked).found(walk) if asked.is_valid() else []
+    shown = page_of(walk, found, PAGE)
     context = {
         "title": _("Changes"),
-        "tenants": list(tenants.values()),
-        "chosen": chosen,
-        "rows": rows[:most],
-        "more": most * 4 if len(rows) >= most and most < MOST else 0,
+        "form": asked,
+        "rows": shown.rows,
+        "older": shown.older and _address(asked, "before", shown.older),
+        "newer": shown.newer and _address(asked, "after", shown.newer),
     }
     return render_page(request, "admin/connector/changes.html", context)
 
 
-def _chosen(request: HttpRequest, tenants: Iterable[Any]) -> Any:
-    return next((each for each in tenants if each.slug == request.GET.get("tenant")), None)
+def _walk(request: HttpRequest, asked: ChangeFilter) -> Walk:
+    """What is no place in the list begins at its newest end."""
+    after, before = (read_key(request.GET.get(name, "")) for name in ("after", "before"))
+    valid = asked.cleaned_data if asked.is_valid() else {}
+    return Walk(after or before, after is not None, valid.get("since"), valid.get("until"))
 
 
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 6 else 0
+def _address(asked: ChangeFilter, side: str, key: Key) -> str:
+    return "?" + urlencode({**asked.asked, side: str(key)})
 
 
-def _settings(tenants: dict[int, Any], everywhere: bool, most: int) -> list[Change]:
-    return setting_changes.changes(None if everywhere else list(tenants), most)
+class _Sources:
+    """The tables that hold changes, as far as the reader may see them and asks for them."""
 
+    def __init__(self, request: HttpRequest, asked: ChangeFilter) -> None:
+        slug = asked.cleaned_data["tenant"]
+        wanted = [asked.tenants[slug]] if slug else asked.tenants.values()
+        self.who = asked.cleaned_data["who"]
+        self.tenants: dict[int, Any] = {tenant.pk: tenant for tenant in wanted}
+        self.everywhere = sees_all_tenants(request) and not slug
+        self.with_users = self.everywhere and request.user.has_perm("auth.view_user")
 
-def _setting(change: Change, tenants: dict[int, Any]) -> Row:
-    words = capfirst(f"{change.subject} {change.verb}")
-    tenant = tenants.get(change.tenant_id, _("a removed tenant"))
-    return Row(change.at, change.author, tenant, words, change.lines)
+    def found(self, walk: Walk) -> list[Found]:
+        settings = [self._settings(walk, source) for source in range(len(KEPT))]
+        return [*settings, self._acts(walk), self._exports(walk)]
+
+    def _by(self, rows: QuerySet[Any], column: str) -> QuerySet[Any]:
+        return rows.filter(**{column: self.who}) if self.who else rows
+
+    def _settings(self, walk: Walk, source: int) -> Found:
+        model, column = KEPT[source]
+        rows = history(model, column, None if self.everywhere else list(self.tenants))
+        rows = walk.through(self._by(rows, "author"), source, "history_date")
+        both = [
+            (Key(row.history_date, source, row.history_id), change)
+            for row, change in told(rows, PAGE + 1)
+        ]
+        shown = [self._setting(key, change) for key, change in both if change]
+        return Found(shown, both[-1][0] if len(both) > PAGE else None)
+
+    def _setting(self, key: Key, change: Change) -> Row:
+        words = capfirst(f"{change.subject} {change.verb}")
+        tenant = self.tenants.get(change.tenant_id, _("a removed tenant"))
+        return Row(key, change.author, tenant, words, change.lines)
+
+    def _acts(self, walk: Walk) -> Found:
+        """From Django's own log, which knows no tenants: it is looked through until there are
+        enough of ours, but no more than MOST_LOOKED_AT at a time."""
+        rows: list[Row] = []
+        for _chunk in range(MOST_LOOKED_AT // CHUNK):
+            entries = list(walk.through(self._entries(), ACTS, "action_time")[:CHUNK])
+            rows += _rows_of(entries, self.tenants)
+            if len(entries) < CHUNK:
+                return Found(rows)
+            walk = replace(walk, start=_key(entries[-1]))
+            if len(rows) > PAGE:
+                break
+        return Found(rows, walk.start)
+
+    def _entries(self) -> QuerySet[LogEntry]:
+        """Settings have a history of their own, which says more."""
+        ours = Q(content_type__app_label="connector", content_type__model__in=_TENANT_OF)
+        if self.with_users:
+            ours |= Q(content_type__app_label="auth")
+        entries = LogEntry.objects.filter(ours).select_related("user", "content_type")
+        return self._by(entries, "user__username")
+
+    def _exports(self, walk: Walk) -> Found:
+        """Of one tenant; those of several are shown to whoever sees all."""
+        log = self._by(ExportLog.objects.all(), "by_name")
+        if not self.everywhere:
+            log = log.filter(tenant__in=self.tenants)
+        rows = [self._export(each) for each in walk.through(log, EXPORTS, "at")[: PAGE + 1]]
+        return Found(rows, rows[-1].key if len(rows) > PAGE else None)
+
+    def _export(self, log: ExportLog) -> Row:
+        words = _("Exported the audit trail (%(form)s, rows: %(rows)s)") % {
+            "form": log.form,
+            "rows": "?" if log.rows is None else log.rows,
+        }
+        tenant = self.tenants.get(log.tenant_id or 0, "")
+        return Row(Key(log.at, EXPORTS, log.pk), log.by_name, tenant, words)
 
 
 # What people did to connections, and to users and groups ------------------------------------------
-
-
-def _acts(
-    request: HttpRequest, tenants: dict[int, Any], everywhere: bool, most: int
-) -> Iterator[Row]:
-    """From Django's own log, which knows no tenants: the newest are looked at until there are
-    enough of ours, but no more than MOST_LOOKED_AT."""
-    found, last = 0, None
-    for _chunk in range(MOST_LOOKED_AT // CHUNK):
-        entries = list(_entries(request, everywhere, last)[:CHUNK])
-        for row in _rows_of(entries, tenants):
-            yield row
-            found += 1
-        if found >= most or len(entries) < CHUNK:
-            return
-        last = entries[-1].pk
-
-
-def _entries(request: HttpRequest, everywhere: bool, last: int | None) -> QuerySet[LogEntry]:
-    """Settings have a history of their own, which says more."""
-    ours = Q(content_type__app_label="connector", content_type__model__in=_TENANT_OF)
-    if everywhere and request.user.has_perm("auth.view_user"):
-        ours |= Q(content_type__app_label="auth")
-    entries = LogEntry.objects.filter(ours).select_related("user", "content_type").order_by("-pk")
-    return entries if last is None else entries.filter(pk__lt=last)
 
 
 def _connections(ids: list[UUID]) -> dict[str, int]:
@@ -118,6 +156,10 @@ def _replays(ids: list[UUID]) -> dict[str, int]:
 _TENANT_OF = {"agentconnection": _connections, "replay": _replays}
 
 
+def _key(entry: LogEntry) -> Key:
+    return Key(entry.action_time, ACTS, entry.pk)
+
+
 def _rows_of(entries: list[LogEntry], tenants: dict[int, Any]) -> Iterator[Row]:
     known: dict[tuple[str, str], int] = {}
     for model, look_up in _TENANT_OF.items():
@@ -126,10 +168,10 @@ def _rows_of(entries: list[LogEntry], tenants: dict[int, Any]) -> Iterator[Row]:
     for entry in entries:
         tenant_id = known.get((_model(entry), str(entry.object_id)))
         if _model(entry) not in _TENANT_OF:
-            yield Row(entry.action_time, entry.user.get_username(), "", _words(entry))
+            yield Row(_key(entry), entry.user.get_username(), "", _words(entry))
         elif tenant_id in tenants:
             who = entry.user.get_username()
-            yield Row(entry.action_time, who, tenants[tenant_id], _words(entry))
+            yield Row(_key(entry), who, tenants[tenant_id], _words(entry))
 
 
 def _model(entry: LogEntry) -> str:
@@ -143,16 +185,3 @@ def _words(entry: LogEntry) -> SafeString:
     url = reverse(f"admin:connector_{_model(entry)}_change", args=[entry.object_id])
     name = entry.content_type.name if entry.content_type else ""
     return format_html('{} (<a href="{}">{}</a>)', said, url, name)
-
-
-def _exports(tenants: dict[int, Any], everywhere: bool, most: int) -> Iterator[Row]:
-    """Of one tenant; those of several are shown to whoever sees all."""
-    log = ExportLog.objects.order_by("-at")
-    if not everywhere:
-        log = log.filter(tenant__in=tenants)
-    for each in log[:most]:
-        words = _("Exported the audit trail (%(form)s, rows: %(rows)s)") % {
-            "form": each.form,
-            "rows": "?" if each.rows is None else each.rows,
-        }
-        yield Row(each.at, each.by_name, tenants.get(each.tenant_id or 0, ""), words)

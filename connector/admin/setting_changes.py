@@ -1,6 +1,6 @@
 """Who changed which setting, in words: tenants, their queues, their webhook tokens."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,13 @@ LABELS: dict[tuple[str, str], Any] = {
     ("queue", "genesys_id"): gettext_lazy("Queue id in Genesys"),
 }
 NOT_SHOWN = {"id", "tenant", "slot", "created_at"}
+
+# What has a history, and which column of it holds the tenant.
+KEPT: tuple[tuple[Any, str], ...] = (
+    (Tenant, "id"),
+    (Queue, "tenant_id"),
+    (WebhookToken, "tenant_id"),
+)
 
 
 @dataclass(frozen=True)
@@ -51,28 +58,29 @@ def changes(tenant_ids: Sequence[int] | None, most: int) -> list[Change]:
     """The last changes of these tenants (None: of all), newest first. Rows that changed nothing
     which is shown are left out, so there may be fewer than `most`."""
     found = [
-        *_changes(_narrowed(Tenant, "id", tenant_ids), most),
-        *_changes(_narrowed(Queue, "tenant_id", tenant_ids), most),
-        *_changes(_narrowed(WebhookToken, "tenant_id", tenant_ids), most),
+        change
+        for model, column in KEPT
+        for _row, change in told(history(model, column, tenant_ids), most)
+        if change
     ]
     return sorted(found, key=lambda change: change.at, reverse=True)[:most]
 
 
-def _narrowed(model: Any, column: str, tenant_ids: Sequence[int] | None) -> QuerySet[Any]:
+def history(model: Any, column: str, tenant_ids: Sequence[int] | None) -> QuerySet[Any]:
+    """The rows of history of one of KEPT, newest first."""
     rows: QuerySet[Any] = model.history.order_by("-history_date", "-history_id")
     return rows if tenant_ids is None else rows.filter(**{f"{column}__in": tenant_ids})
 
 
-def _changes(rows: QuerySet[Any], most: int) -> Iterable[Change]:
+def told(rows: QuerySet[Any], most: int) -> Iterator[tuple[Any, Change | None]]:
+    """The first rows, each with its words; None for one that changed nothing which is shown."""
     older = rows.model.objects.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id"))
     newest_older = older.order_by("-history_id").values("history_id")[:1]
     page = list(rows.annotate(before_id=Subquery(newest_older))[:most])
     before = rows.model.objects.in_bulk([row.before_id for row in page if row.before_id])
     people = _people([*page, *before.values()])
     for row in page:
-        change = _change(row, before.get(row.before_id), people)
-        if change:
-            yield change
+        yield row, _change(row, before.get(row.before_id), people)
 
 
 def _people(rows: Sequence[Any]) -> dict[int, list[str]]:
