@@ -14,7 +14,7 @@ def main() -> None:
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
-    from django.db import OperationalError, ProgrammingError
+    from django.db import DatabaseError, DataError, IntegrityError
 
     try:
         settings.INSTALLED_APPS  # noqa: B018  (reads the environment)
@@ -22,7 +22,9 @@ def main() -> None:
         sys.exit(str(exc))
     try:
         execute_from_command_line(["./run", *sys.argv[1:]])
-    except (OperationalError, ProgrammingError) as exc:
+    except (DataError, IntegrityError):
+        raise
+    except DatabaseError as exc:
         sys.exit(in_words(exc))
 
 

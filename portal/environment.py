@@ -23,6 +23,7 @@ SECRETS = (
     "PORTAL_METRICS_TOKEN",
 )
 KEYS = {"secret_key": "PORTAL_SECRET_KEY", "field_keys": "PORTAL_FIELD_KEYS"}
+LONGEST_NAME = 63  # of a PostgreSQL database
 DEVELOPMENT_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 
@@ -79,16 +80,27 @@ def _wrong(env: Env) -> dict[str, str]:
 
 def _unusable(values: dict[str, Any]) -> dict[str, str]:
     """What each variable alone does not show, or its parser lets pass."""
-    engine = (values["database"] or {}).get("ENGINE", "")
-    problems = {}
+    database = values["database"] or {}
+    engine, problems = database.get("ENGINE", ""), {}
     if engine and not engine.endswith(("sqlite3", "postgresql")):
         problems["DATABASE_URL"] = "must start with postgres:// or sqlite://."
     elif engine.endswith("postgresql"):
         absent = [name for key, name in KEYS.items() if values[key] in ("", [])]
         problems = dict.fromkeys(absent, "required with this database.")
+        if not 1 <= len(database["NAME"]) <= LONGEST_NAME:
+            example = "postgres://user:password@host:5432/name"
+            problems["DATABASE_URL"] = f"names no database; an example is {example}."
     if values["email"] is not None and "EMAIL_BACKEND" not in values["email"]:
         problems["EMAIL_URL"] = "is not an address such as smtp://user:password@host:587."
     return problems
+
+
+def reserve(path: Path) -> None:
+    """Make the file of an SQLite database that is not there yet."""
+    try:
+        keys.reserve(path)
+    except OSError as exc:
+        _complain({"DATABASE_URL": f"{path} cannot be made ({exc})."}, [])
 
 
 def _complain(wrong: Mapping[str, str], problems: list[str]) -> None:

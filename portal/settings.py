@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from portal import environment, keys
+from portal import environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 _env = environment.read(BASE_DIR)
@@ -89,7 +89,7 @@ if IS_SQLITE:
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
     if _database["NAME"] != ":memory:":
-        keys.reserve(Path(_database["NAME"]))
+        environment.reserve(Path(_database["NAME"]))
 else:
     _options |= {"connect_timeout": 5, "application_name": "agent-connected-portal"}
 # A connection belongs to one process: a pool shared by forked workers mixes their answers up.

@@ -178,6 +178,19 @@ def test_postgresql_is_taken_with_keys_of_its_own(read, tmp_path):
     assert not (tmp_path / "var").exists()
 
 
+@pytest.mark.parametrize("path", ["", "/", "/" + "a" * 64])
+def test_postgresql_needs_the_name_of_a_database(read, path):
+    lines = complaints(
+        read,
+        DATABASE_URL=f"postgres://portal:hidden-password@db.example.com{path}",
+        PORTAL_SECRET_KEY=SECRET_KEY,
+        PORTAL_FIELD_KEYS=Fernet.generate_key().decode(),
+    )
+
+    example = "postgres://user:password@host:5432/name"
+    assert [f"DATABASE_URL: names no database; an example is {example}."] == lines
+
+
 def test_postgresql_needs_keys(read, tmp_path):
     lines = complaints(read, DATABASE_URL=POSTGRES)
 
@@ -328,6 +341,28 @@ def test_a_command_with_a_wrong_variable_ends_with_sentences(command):
         "PORTAL_WEB_THREADS: must be between 1 and 256.",
         "PORTAL_TIME_ZONE: “America/Atlantis” is no time zone; an example is America/Bogota.",
     ]
+
+
+def test_a_database_file_that_cannot_be_made_ends_with_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("no directory")
+    path = tmp_path / "file" / "portal.sqlite3"
+
+    ended = manage("exportaudit", DATABASE_URL=f"sqlite:///{path}")
+
+    said = f"DATABASE_URL: {path} cannot be made ([Errno 17] File exists: '{path.parent}')."
+    assert (1, "") == (ended.returncode, ended.stdout)
+    assert ["The environment is wrong.", said] == ended.stderr.splitlines()
+
+
+@pytest.mark.parametrize("command", ["exportaudit", "verifyaudit", "serve"])
+def test_a_file_that_is_no_database_ends_with_a_sentence(tmp_path, command):
+    path = tmp_path / "tenants.yaml"
+    path.write_text("version: 1\ntenants: []\n" * 100)
+
+    ended = manage(command, DATABASE_URL=f"sqlite:///{path}")
+
+    said = "The database that DATABASE_URL names cannot be used: file is not a database\n"
+    assert (1, "", said) == (ended.returncode, ended.stdout, ended.stderr)
 
 
 def test_a_command_with_a_right_environment_runs(tmp_path):
