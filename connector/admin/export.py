@@ -1,7 +1,9 @@
 """The audit trail as a file: what the filter of the list shows, streamed, and on record."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.db.models import QuerySet
@@ -18,8 +20,24 @@ from connector.find import ConnectionFilter
 from connector.models import AgentConnection, ExportLog
 from connector.scope import seen_by, sees_all_tenants, tenants_of
 
-CONTENT_TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv"}
 RECENT = 20
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a file is written: as which of the forms of the audit trail, and what stands before."""
+
+    written_as: str
+    content_type: str
+    before: tuple[str, ...] = ()
+
+
+FORMS = {
+    # Excel takes a file without a byte order mark for one in the system's old code page.
+    "excel": Form("csv", "text/csv", before=("\ufeff",)),
+    "csv": Form("csv", "text/csv"),
+    "jsonl": Form("jsonl", "application/x-ndjson"),
+}
 
 
 @page("export/", name="export", permission="connector.export_audit")
@@ -28,7 +46,7 @@ def export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     params = request.POST if request.method == "POST" else request.GET
     chosen = ConnectionFilter(params, tenants_of(request))
     form = params.get("form", "csv")
-    if request.method == "POST" and form in CONTENT_TYPES and chosen.is_valid():
+    if request.method == "POST" and form in FORMS and chosen.is_valid():
         return _file(request, chosen, form)
     rows = chosen.narrow(_own(request)).order_by()
     count = rows[: base.MOST_COUNTED + 1].count()
@@ -69,11 +87,16 @@ def _file(request: HttpRequest, chosen: ConnectionFilter, form: str) -> Streamin
         tenant=chosen.tenants[slug] if slug else None,
         with_external_id=not hide,
     )
-    told = lines(chosen.narrow(_own(request)), form, hide=hide)
+    written = FORMS[form]
+    told = lines(chosen.narrow(_own(request)), written.written_as, hide=hide)
+    whole = chain(written.before, told)
+    heads = len(written.before) + int(written.written_as == "csv")
     return StreamingHttpResponse(
-        _counted(told, log, translation.get_language(), heads=int(form == "csv")),
-        content_type=f"{CONTENT_TYPES[form]}; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{_name(slug, now)}.{form}"'},
+        _counted(whole, log, translation.get_language(), heads=heads),
+        content_type=f"{written.content_type}; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{_name(slug, now)}.{written.written_as}"'
+        },
     )
 
 

@@ -1,5 +1,6 @@
 """The export page: what the filter shows, streamed, masked, and on record."""
 
+import codecs
 import csv
 import io
 import json
@@ -7,7 +8,7 @@ import json
 import pytest
 
 from connector.audit import export
-from connector.models import ExportLog
+from connector.models import AgentConnection, ExportLog
 from tests.admin.conftest import EXTERNAL_ID, make_connection
 
 PAGE = "/admin/export/"
@@ -34,7 +35,7 @@ def test_it_counts_only_so_far(browser, tenant, connection, monkeypatch):
     assert "More than 1 connections" in browser("Auditors").get(PAGE).text
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("form", ["excel", "csv", "jsonl"])
 def test_the_file_holds_what_the_filter_shows(browser, tenant, foreign, connection, form):
     make_connection(tenant, 2, state="ignored", reason="no_queue")
     make_connection(foreign, 3)
@@ -42,14 +43,14 @@ def test_the_file_holds_what_the_filter_shows(browser, tenant, foreign, connecti
     text = download(browser("Auditors"), form=form, state="failed")
 
     rows = (
-        list(csv.DictReader(io.StringIO(text)))
-        if form == "csv"
+        list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+        if form != "jsonl"
         else [json.loads(line) for line in text.splitlines()]
     )
     assert [str(connection.pk)] == [row["id"] for row in rows]
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("form", ["excel", "csv", "jsonl"])
 @pytest.mark.parametrize("permissions", [(), ("view_external_id",)])
 def test_the_external_id_is_masked_for_whoever_may_not_see_it(
     browser, connection, form, permissions
@@ -62,6 +63,25 @@ def test_the_external_id_is_masked_for_whoever_may_not_see_it(
 
     assert (EXTERNAL_ID in text) == bool(permissions)
     assert "+5••••33" in text or permissions
+
+
+def test_excel_is_told_that_it_is_utf_8(browser, connection):
+    client = browser("Auditors")
+
+    answer = client.post(PAGE, {"form": "excel"})
+    written = b"".join(answer.streaming_content)
+
+    assert codecs.BOM_UTF8 + download(client, form="csv").encode() == written
+    assert "María" in written.decode("utf-8-sig")
+    assert answer["Content-Disposition"].endswith('.csv"')
+    assert {("excel", 1), ("csv", 1)} == set(ExportLog.objects.values_list("form", "rows"))
+
+
+@pytest.mark.parametrize("form", ["excel", "csv"])
+def test_no_cell_is_a_formula(browser, connection, form):
+    AgentConnection.objects.update(user_name="=1+1")
+
+    assert "'=1+1" in download(browser("Auditors"), form=form)
 
 
 def test_who_took_what_is_on_record(browser, tenant, connection):

@@ -213,7 +213,7 @@ def test_an_auditor_reads_a_conversation_of_last_month_and_exports_it(visit, wor
     page.get_by_role("link", name="Export these").click()
     reader.examine("export of one conversation")
     with page.expect_download() as download:
-        button(page, "Download CSV").click()
+        button(page, "Download CSV for Excel").click()
     rows = list(csv.DictReader(StringIO(download.value.path().read_text("utf-8-sig"))))
     assert [working.seeded.last_month] == [row["conversation_id"] for row in rows]
 
