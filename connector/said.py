@@ -1,6 +1,7 @@
-"""What went wrong with a call, in the reader's language.
+"""What went wrong with a call or an event, in the reader's language.
 
-Workers write it down in English, where it happens; what other systems said stays as it was.
+Workers and the webhook write it down in English, where it happens; what other systems said stays
+as it was.
 """
 
 import re
@@ -56,25 +57,63 @@ PHRASES = (
         "%(failures)d of %(counted)d deliveries within 5 minutes failed; the last: %(last)s"
     ),
 )
-SHAPES = {"status": r"\d{3}", "why": ".*", "last": ".*", "moment": r"[-:\d ]+ UTC"}
+# Why an event was refused, in the words of events.py and webhook.py.
+REFUSALS = (
+    gettext_noop("The JSON is nested deeper than %(limit)s levels."),
+    gettext_noop("The body is not JSON; what is wrong begins at line %(line)s, column %(column)s."),
+    gettext_noop("The body is not JSON in UTF-8."),
+    gettext_noop("The body is JSON, but not an object."),
+    gettext_noop("The body is larger than %(limit)s bytes."),
+    gettext_noop("The tenant %(tenant)s is switched off."),
+    gettext_noop("Send the event with Content-Type: application/json."),
+    gettext_noop("Send the event as it is, not compressed."),
+    gettext_noop("%(field)s is not an object."),
+    gettext_noop("The event cannot be used: %(mistakes)s."),
+)
+MISTAKES = (
+    gettext_noop("%(field)s is required"),
+    gettext_noop("%(field)s is longer than %(limit)s characters"),
+    gettext_noop("%(field)s contains characters that are no text"),
+    gettext_noop("%(field)s must be a number of milliseconds"),
+    gettext_noop("%(field)s must be a text"),
+    gettext_noop("%(field)s must be a time in milliseconds since 1970"),
+)
+SHAPES = {
+    "status": r"\d{3}",
+    "why": ".*",
+    "last": ".*",
+    "mistakes": ".*",
+    "moment": r"[-:\d ]+ UTC",
+}
 NUMBERS = ("in_a_row", "failures", "counted")
 
 
 def in_readers_words(said: str) -> str:
     """As it is, where it is none of the portal's own phrases."""
-    return next(_translations(said), said)
+    return _translated(said, _PATTERNS)
 
 
-def _translations(said: str) -> Iterator[str]:
-    for phrase, pattern in _PATTERNS:
+def refusal_in_readers_words(said: str) -> str:
+    """The same for what was wrong with a refused event."""
+    return _translated(said, _REFUSALS)
+
+
+def _translated(said: str, patterns: "_Patterns") -> str:
+    return next(_translations(said, patterns), said)
+
+
+def _translations(said: str, patterns: "_Patterns") -> Iterator[str]:
+    for phrase, pattern in patterns:
         if found := pattern.fullmatch(said):
             yield gettext(phrase) % {name: _value(name, found[name]) for name in found.groupdict()}
 
 
 def _value(name: str, text: str) -> str | int:
-    """What went wrong last is told in the middle of another phrase."""
+    """What went wrong last, and the mistakes of an event, are phrases within another."""
     if name == "last":
         return in_readers_words(text)
+    if name == "mistakes":
+        return ", ".join(_translated(each, _MISTAKES) for each in text.split(", "))
     return int(text) if name in NUMBERS else text
 
 
@@ -88,4 +127,7 @@ def _pattern(phrase: str) -> re.Pattern[str]:
     return re.compile(pattern, re.DOTALL)
 
 
-_PATTERNS = [(phrase, _pattern(phrase)) for phrase in PHRASES]
+_Patterns = list[tuple[str, re.Pattern[str]]]
+_PATTERNS, _REFUSALS, _MISTAKES = (
+    [(phrase, _pattern(phrase)) for phrase in phrases] for phrases in (PHRASES, REFUSALS, MISTAKES)
+)

@@ -1,9 +1,14 @@
-"""What went wrong with a call: told in the reader's language, and otherwise left alone."""
+"""What went wrong with a call or an event is told in the reader's language, or left alone."""
+
+import json
 
 import pytest
 from django.utils import translation
 
-from connector.said import PHRASES, in_readers_words
+from connector import directory, events
+from connector.errors import InvalidEvent
+from connector.models import Tenant
+from connector.said import PHRASES, in_readers_words, refusal_in_readers_words
 
 VALUES = {
     "address": "10.0.0.7",
@@ -48,3 +53,52 @@ def test_in_english_it_stays_as_it_was_written(said):
 def test_words_of_others_stay_as_they_were(said):
     with translation.override("es"):
         assert said == in_readers_words(said)
+
+
+ENGLISH = (" the ", "The ", " is ", " must ", "Send ", " than ")
+WRONG = {"conversationId": 7, "userId": "u" * 101, "queueId": "\x00", "eventTime": "soon"}
+REFUSED = [
+    b"{",
+    b"\xff",
+    b"[]",
+    b'{"x":' * 30 + b"1" + b"}" * 30,
+    b'{"eventBody": 1}',
+    json.dumps({"topic": "user.start", **WRONG}).encode(),
+    json.dumps({"topic": "user.end", "interactingDurationMs": "long"}).encode(),
+]
+
+
+@pytest.mark.parametrize("body", REFUSED)
+def test_why_an_event_was_refused_is_told_in_spanish(body):
+    with pytest.raises(InvalidEvent) as refused:
+        events.parse(body)
+    said = refused.value.detail
+
+    with translation.override("es"):
+        spanish = refusal_in_readers_words(said)
+
+    assert spanish != said
+    assert [] == [words for words in ENGLISH if words in spanish]
+    assert all(name in spanish for name in refused.value.fields)
+
+
+@pytest.mark.parametrize(
+    "refuse",
+    [
+        {"content_type": "text/plain"},
+        {"headers": {"Content-Encoding": "gzip"}},
+        {"body": b"x" * (events.MAX_BYTES + 1)},
+        {"enabled": False},
+    ],
+    ids=["no JSON", "compressed", "too large", "switched off"],
+)
+def test_so_is_what_the_door_says(tenant, post, refuse):
+    Tenant.objects.update(enabled=refuse.pop("enabled", True))
+    directory.forget()
+    said = post(refuse.pop("body", b"{}"), **refuse).json()["detail"]
+
+    with translation.override("es"):
+        spanish = refusal_in_readers_words(tenant.events.get().detail)
+
+    assert spanish != said
+    assert [] == [words for words in ENGLISH if words in spanish]

@@ -25,6 +25,7 @@ from connector.admin.timeline import Rights
 from connector.find import EventFilter
 from connector.masking import without_address
 from connector.models import Event, EventOutcome
+from connector.said import refusal_in_readers_words
 
 LONGEST_QUOTE = 120
 
@@ -88,10 +89,9 @@ class EventAdmin(FilteredAdmin):
     @admin.display(description=gettext_lazy("reason"))
     def reason_in_words(self, event: Event) -> SafeString | str:
         words = _reason(event)
-        said = event.detail[:LONGEST_QUOTE]
+        said = without_address(_what_was_wrong(event), "")[:LONGEST_QUOTE]
         if not said:
             return words or NOTHING
-        said = without_address(said, "")
         return format_html('{} <span class="quiet why">{}</span>', words, said)
 
     @admin.display(description=gettext_lazy("conversation"))
@@ -128,7 +128,9 @@ def _address(event: Event) -> str:
 
 
 def _facts(event: Event, rights: Rights) -> Facts:
-    wrong = event.detail if rights.external_id else without_address(event.detail, _address(event))
+    wrong = _what_was_wrong(event)
+    if not rights.external_id:
+        wrong = without_address(wrong, _address(event))
     facts: Facts = [
         (_("Tenant"), event.tenant),
         (pgettext("event", "Received"), moment(event.received_at)),
@@ -151,6 +153,10 @@ def _outcome(event: Event) -> SafeString:
 
 def _reason(event: Event) -> str:
     return str(REASONS.get(event.reason) or reason_words(event.reason))
+
+
+def _what_was_wrong(event: Event) -> str:
+    return refusal_in_readers_words(event.detail)
 
 
 def _connection_link(event: Event) -> SafeString | str:

@@ -68,6 +68,18 @@ def test_a_refused_event_says_what_was_wrong(browser, tenant):
     assert "Refused" in shown
 
 
+def test_it_says_so_in_the_readers_language(browser, tenant):
+    detail = "The event cannot be used: userId is required, eventTime must be a text."
+    event = make_event(tenant, reason="invalid_event", detail=detail)
+    client = browser("Operators")
+    client.cookies["django_language"] = "es"
+
+    for page in (LIST, f"{LIST}{event.pk}/change/"):
+        shown = client.get(page).text
+        assert "falta userId, eventTime debe ser un texto" in shown
+        assert "is required" not in shown
+
+
 def test_an_unused_event_says_why(browser, tenant):
     make_event(tenant, reason="heartbeat")
 
