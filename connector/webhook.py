@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 from django.views import defaults
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
@@ -163,8 +164,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """A defect of ours: the log says which."""
     if not request.path.startswith("/api/"):
         return defaults.server_error(request)
-    detail = "The portal has failed; its log says why. Send the event again."
+    if _is_for_events(request):
+        detail = "The portal has failed; its log says why. Send the event again."
+    else:
+        detail = _("The portal has failed; its log says why. Nothing is wrong with your request.")
     return JsonResponse({"error": "internal_error", "detail": detail}, status=500)
+
+
+def _is_for_events(request: HttpRequest) -> bool:
+    return request.path.rstrip("/").endswith("/events")
 
 
 def authenticate(request: Request, slug: str, now: datetime) -> Tenant:

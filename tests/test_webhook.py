@@ -607,6 +607,7 @@ def test_a_defect_of_ours_is_answered_in_json(client, db, monkeypatch):
     answer = client.post("/api/v1/tenants/banco-sur/events")
 
     assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
+    assert answer.json()["detail"].endswith("Send the event again.")
 
 
 def test_the_answer_says_how_long_it_is_and_sets_no_cookie(post, start):

@@ -239,6 +239,24 @@ def test_whatever_is_accepted_the_answer_is_json(browser, connection):
     assert answer["Content-Type"] == "application/json"
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Nothing is wrong with your request."), ("es", "Su solicitud")]
+)
+def test_a_defect_of_ours_is_told_in_the_readers_words(browser, monkeypatch, language, words):
+    def defect(*_args):
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("connector.api.views.attempts_of", defect)
+    client = browser("Auditors")
+    client.raise_request_exception = False
+
+    answer = client.get(LIST, headers={"Accept-Language": language})
+
+    assert (500, "internal_error") == (answer.status_code, answer.json()["error"])
+    assert words in answer.json()["detail"]
+    assert "event" not in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("others", [0, 20])
 def test_it_costs_the_same_however_many_there_are(
     browser, tenant, connection, others, django_assert_num_queries
