@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ SECRETS = (
 )
 KEYS = {"secret_key": "PORTAL_SECRET_KEY", "field_keys": "PORTAL_FIELD_KEYS"}
 LONGEST_NAME = 63  # of a PostgreSQL database
+HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)
 DEVELOPMENT_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
 
@@ -44,7 +46,10 @@ def _portal(env: Env) -> dict[str, Any]:
     return {
         "secret_key": env.str("PORTAL_SECRET_KEY", "", validate=_long_enough),
         "field_keys": env.list("PORTAL_FIELD_KEYS", [], validate=_fernet_keys),
-        "allowed_hosts": _stripped(env.list("PORTAL_ALLOWED_HOSTS", [])) or DEVELOPMENT_HOSTS,
+        "allowed_hosts": _stripped(
+            env.list("PORTAL_ALLOWED_HOSTS", DEVELOPMENT_HOSTS, validate=_hosts)
+        )
+        or DEVELOPMENT_HOSTS,
         "base_url": env.str("PORTAL_BASE_URL", "http://127.0.0.1:8000", validate=_address),
         "allowed_upstreams": env.list("PORTAL_ALLOWED_UPSTREAMS", [], validate=_networks),
         "trusted_proxies": _stripped(
@@ -179,6 +184,13 @@ def _parts(value: str) -> SplitResult | None:
     return parts
 
 
+def _hosts(values: list[str]) -> None:
+    """As Django compares them: without scheme, port and path; ".name" stands for all below it."""
+    for value in _stripped(values):
+        if not HOST.fullmatch(value):
+            raise ValidationError(f"“{value}” is no host name such as portal.example.com.")
+
+
 def _networks(values: list[str]) -> None:
     for value in values:
         try:
@@ -196,6 +208,8 @@ def _redis(value: str) -> None:
     parts = _parts(value)
     if value and (parts is None or parts.scheme not in ("redis", "rediss", "unix")):
         raise ValidationError("must start with redis://, rediss:// or unix://.")
+    if parts and parts.scheme != "unix" and not re.fullmatch(r"/?[0-9]*", parts.path):
+        raise ValidationError("names no database by its number; an example is redis://host:6379/0.")
 
 
 def _time_zone(value: str) -> None:
