@@ -7,7 +7,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views import defaults
@@ -140,8 +140,9 @@ class EventsView(APIView):
         return super().perform_content_negotiation(request, force=True)
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Every answer is an object with `error` and `detail`; a database that is away is a 503."""
-        if isinstance(exc, OperationalError | InterfaceError):
+        """Every answer is an object with `error` and `detail`; a database that is away, or not
+        migrated yet, is a 503."""
+        if isinstance(exc, OperationalError | InterfaceError | ProgrammingError):
             logger.error("An event could not be stored: %s", exc)
             exc = _unavailable()
         if isinstance(exc, Refusal):

@@ -8,7 +8,7 @@ from io import BytesIO
 
 import pytest
 from django.core import serializers
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 from django.db.models import F
 from django.utils import timezone
 from gunicorn.http.body import Body, ChunkedReader
@@ -541,13 +541,24 @@ def test_the_limit_of_one_tenant_is_not_that_of_another(ask, post, start, tenant
     assert ask("otro", X_Api_Key=token).status_code == 202
 
 
-@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError, ProgrammingError])
 def test_what_cannot_be_stored_is_sent_again_later(post, start, error):
     with going_away(error):
         answer = post(start)
 
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert {"error", "detail"} == set(answer.json())
+    assert answer.json()["error"] == "unavailable"
+
+
+def test_a_database_that_is_not_migrated_takes_no_event_yet(post, start):
+    def older(execute, sql, params, many, context):
+        return execute(sql.replace('"connector_event"', '"no_such_table"'), params, many, context)
+
+    with connection.execute_wrapper(older):
+        answer = post(start)
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert answer.json()["error"] == "unavailable"
 
 

@@ -38,7 +38,7 @@ FACTS = (
     "checks",
     "tries",
 )
-# Each of these has a bit of its own in `covered`.
+# Each of these has a bit of its own in `covered`, so a new one comes last.
 LATE_FACTS = (
     "session_id",
     "participant_id",
@@ -51,6 +51,7 @@ LATE_FACTS = (
     "ended_at",
     "interacted",
     "superseded_at",
+    "external_id",
 )
 ATTEMPT_FACTS = (
     "id",

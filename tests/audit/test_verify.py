@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from connector import intervene
-from connector.audit import chain, seal, verify
+from connector.audit import chain, digest, seal, verify
 from connector.domain import Reason, State
 from connector.errors import ChainNotOurs
 from connector.models import (
@@ -97,6 +97,10 @@ TAMPERINGS: dict[str, tuple[Tamper, str]] = {
     ),
     "a late fact edited": (
         lambda rows: AgentConnection.objects.filter(pk=rows[2].pk).update(queue_id="q-2"),
+        "seal 3: the connection was edited",
+    ),
+    "the customer's address edited": (
+        lambda rows: AgentConnection.objects.filter(pk=rows[2].pk).update(external_id="57301"),
         "seal 3: the connection was edited",
     ),
     "a connection edited, its mark taken away": (
@@ -250,8 +254,10 @@ def test_another_tenants_chain_does_not_explain_anything(
 def test_duplicates_and_late_facts_change_nothing_that_is_sealed(
     tenant: Tenant, now: datetime
 ) -> None:
-    row = delivered(tenant, offer_key="w:1:c:u", session_id="", queue_id="", event_time=None)
-    joined = delivered(tenant, offer_key="acd:1:c:u", session_id="")
+    row = delivered(
+        tenant, offer_key="w:1:c:u", session_id="", queue_id="", event_time=None, external_id=""
+    )
+    joined = delivered(tenant, offer_key="acd:1:c:u", session_id="", external_id="")
     seal_all()
 
     for each in (row, joined):
@@ -270,6 +276,17 @@ def test_duplicates_and_late_facts_change_nothing_that_is_sealed(
     )
 
     assert 2 == clean(tenant).connections
+
+
+def test_a_seal_stays_valid_when_more_facts_are_sealed_than_were_then(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(digest, "LATE_FACTS", digest.LATE_FACTS[:-1])
+        delivered(tenant)
+        seal_all()
+
+    assert 1 == clean(tenant).connections
 
 
 def test_a_replay_is_told_of_and_is_no_fault(tenant: Tenant, now: datetime) -> None:
