@@ -37,6 +37,18 @@ SPILT = """
 """
 
 
+# The words that were chosen, measured, against the room beside the arrow.
+CUT = """
+[...document.querySelectorAll("select:not([multiple])")].filter((select) => {
+    const style = getComputedStyle(select), pen = document.createElement("canvas").getContext("2d");
+    pen.font = style.font;
+    const words = pen.measureText(select.selectedOptions[0]?.text ?? "").width;
+    const sides = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+    return select.checkVisibility() && words + sides + 14 > select.clientWidth;
+}).map((select) => select.selectedOptions[0].text)
+"""
+
+
 @dataclass
 class Reader:
     """`page` is a tab of somebody signed in; `problems` are those found so far."""
@@ -113,6 +125,8 @@ class Reader:
     def _note_overflow(self, width: int) -> None:
         for words in self.page.evaluate(SPILT):
             self._note(f"spills over what follows, {width} wide: {words}")
+        for words in self.page.evaluate(CUT):
+            self._note(f"a choice is cut, {width} wide: {words}")
         needed = self.page.evaluate("document.documentElement.scrollWidth")
         if needed > width:
             self._note(f"needs {needed} pixels where there are {width}")
