@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -125,7 +125,7 @@ class ConnectionAdmin(InterventionViews):
             "subtitle": connection.conversation_id,
             "badge": state_badge(connection.state),
             "sentence": rights.read(explain(connection, attempts=attempts), connection),
-            "facts": _facts(connection, rights),
+            "facts": _facts(connection, rights, _tenant(request, connection.tenant)),
             "entries": timeline(connection, events[:MOST_STEPS], attempts[:MOST_STEPS], rights),
             "is_cut": max(len(attempts), len(events)) > MOST_STEPS,
             "neighbours": _neighbours(connection),
@@ -173,14 +173,43 @@ def _neighbours(connection: AgentConnection) -> list[dict[str, Any]]:
     ]
 
 
-def _facts(connection: AgentConnection, rights: Rights) -> Facts:
+def _tenant(request: HttpRequest, tenant: Tenant) -> SafeString | str:
+    """With the way to its page, for people who may see it."""
+    if not request.user.has_perm("connector.view_tenant"):
+        return tenant.name
+    url = reverse("admin:connector_tenant_change", args=[tenant.pk])
+    return format_html('<a href="{}">{}</a>', url, tenant.name)
+
+
+def _agent(connection: AgentConnection) -> SafeString | str:
+    name, known = connection.user_name, connection.user_id
+    return _leads_to_all(connection, name, _("Connections of this agent"), agent=known)
+
+
+def _queue(connection: AgentConnection) -> SafeString | str:
+    name, known = connection.queue_name, connection.queue_id
+    return _leads_to_all(connection, name, _("Connections of this queue"), queue=known)
+
+
+def _leads_to_all(
+    connection: AgentConnection, name: str, words: str, **asked: str
+) -> SafeString | str:
+    """The name, as the way to the tenant's connections of which the same is known."""
+    if not all([name, *asked.values()]):
+        return name
+    url = reverse("admin:connector_agentconnection_changelist")
+    asked = {"tenant": connection.tenant.slug, **asked}
+    return format_html('<a href="{}?{}" title="{}">{}</a>', url, urlencode(asked), words, name)
+
+
+def _facts(connection: AgentConnection, rights: Rights, tenant: SafeString | str) -> Facts:
     """Label and value; those without a value are left out."""
     external_id = connection.external_id if rights.external_id else masked(connection.external_id)
     span = took(connection)
     facts: Facts = [
-        (_("Tenant"), connection.tenant),
-        (_("Agent"), connection.user_name),
-        (_("Queue"), connection.queue_name),
+        (_("Tenant"), tenant),
+        (_("Agent"), _agent(connection)),
+        (_("Queue"), _queue(connection)),
         (_("Answering"), connection.get_answer_mode_display()),
         (_("Received"), moment(connection.received_at)),
         (_("Answered"), _answered(connection)),

@@ -3,15 +3,25 @@
 import json
 import re
 from datetime import timedelta
+from html import unescape
 from urllib.parse import quote
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
 from connector.admin import connections
 from connector.audit.export import record
 from connector.domain import Kind, Outcome, Reason, State
 from connector.models import AgentConnection
-from tests.admin.conftest import EXTERNAL_ID, START, make_attempt, make_connection, make_tenant
+from tests.admin.conftest import (
+    EXTERNAL_ID,
+    START,
+    make_attempt,
+    make_connection,
+    make_tenant,
+    permission_called,
+)
 
 LIST = "/admin/connector/agentconnection/"
 
@@ -48,6 +58,35 @@ def test_a_connection_is_a_handful_of_queries(browser, connection, django_assert
     # neighbours, waiting for a person in the menu
     with django_assert_num_queries(13):
         client.get(page(connection))
+
+
+def test_a_connection_leads_to_its_tenant_and_to_others_of_its_agent_and_queue(browser, tenant):
+    connection = make_connection(tenant, queue_id="q-1")
+    client = browser("Operators")
+
+    shown = unescape(client.get(page(connection)).text)
+
+    links = dict(re.findall(r'<dd><a href="([^"]+)"[^>]*>([^<]+)</a>', shown))
+    assert {
+        f"/admin/connector/tenant/{tenant.pk}/change/": "Banco del Sur",
+        f"{LIST}?tenant=banco-sur&agent=u-1": "María Fernanda Ríos",
+        f"{LIST}?tenant=banco-sur&queue=q-1": "Soporte",
+    } == links
+    assert [200] * 3 == [client.get(link).status_code for link in links]
+    assert "1 connection" in client.get(f"{LIST}?tenant=banco-sur&queue=q-1").text
+
+
+def test_who_may_not_see_tenants_is_not_led_to_one(tenant, connection):
+    user = User.objects.create_user("reader@example.com", is_staff=True)
+    user.user_permissions.add(permission_called("view_agentconnection"))
+    tenant.people.add(user)
+    client = Client()
+    client.force_login(user)
+
+    shown = client.get(page(connection)).text
+
+    assert "<dd>Banco del Sur</dd>" in shown
+    assert "/admin/connector/tenant/" not in shown
 
 
 @pytest.mark.parametrize("term", ["c-1", " C-1 ", "s-1", "u-1", "maría fern", "María"])
