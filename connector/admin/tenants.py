@@ -51,7 +51,7 @@ class QueueInline(admin.TabularInline):  # type: ignore[type-arg]
     template = "admin/connector/tenant/queues_inline.html"
     extra = 0
     verbose_name = _("queue")
-    verbose_name_plural = _("Queues")
+    verbose_name_plural = _("List of queues")
 
 
 class OnFilter(admin.SimpleListFilter):

@@ -57,6 +57,18 @@ def client(browser):
     return browser("Tenant admins")
 
 
+@pytest.mark.parametrize("group", ["Tenant admins", "Auditors"])
+def test_the_page_leads_to_each_of_its_sections(browser, tenant, group):
+    shown = browser(group).get(page(tenant)).text
+
+    nav = shown[shown.index('<nav class="on-page') :].partition("</nav>")[0]
+    links = dict(re.findall(r'href="#([^"]+)">([^<]+)</a>', nav))
+    below = shown[shown.index("</nav>", shown.index("on-page")) :]
+    titles = dict(re.findall(r'<h2 id="([^"]+)"[^>]*>([^<]+)</h2>', below))
+    titles.pop("guide", None)  # it stands above the rest
+    assert titles == links
+
+
 def test_an_empty_secret_keeps_the_stored_ones(client, tenant):
     save(client, tenant, name="Banco", client_secret="", lynn_headers="")
 
