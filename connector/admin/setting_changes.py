@@ -74,13 +74,21 @@ def history(model: Any, column: str, tenant_ids: Sequence[int] | None) -> QueryS
 
 def told(rows: QuerySet[Any], most: int) -> Iterator[tuple[Any, Change | None]]:
     """The first rows, each with its words; None for one that changed nothing which is shown."""
-    older = rows.model.objects.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id"))
-    newest_older = older.order_by("-history_id").values("history_id")[:1]
-    page = list(rows.annotate(before_id=Subquery(newest_older))[:most])
-    before = rows.model.objects.in_bulk([row.before_id for row in page if row.before_id])
+    page = list(rows[:most])
+    ids = _ids_before(rows.model, page)
+    before = rows.model.objects.in_bulk([each for each in ids.values() if each])
     people = _people([*page, *before.values()])
     for row in page:
-        yield row, _change(row, before.get(row.before_id), people)
+        yield row, _change(row, before.get(ids[row.pk]), people)
+
+
+def _ids_before(model: Any, page: Sequence[Any]) -> dict[int, int | None]:
+    """By row, that of the state before. Asked for apart, since SQLite would look it up for every
+    row that it sorts."""
+    older = model.objects.filter(id=OuterRef("id"), history_id__lt=OuterRef("history_id"))
+    newest_older = older.order_by("-history_id").values("history_id")[:1]
+    rows = model.objects.filter(pk__in=[row.pk for row in page]).order_by()
+    return dict(rows.annotate(before_id=Subquery(newest_older)).values_list("pk", "before_id"))
 
 
 def _people(rows: Sequence[Any]) -> dict[int, list[str]]:

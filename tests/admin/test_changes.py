@@ -254,7 +254,7 @@ def test_the_page_costs_the_same_however_much_was_changed(
         )
     client.get(PAGE)
 
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(18):
         client.get(PAGE)
 
 
