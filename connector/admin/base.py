@@ -59,7 +59,28 @@ def without_popups(field: Any) -> Any:
     return field
 
 
-class PortalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class WithStory(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Whose pages say more of an object than its fields."""
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        shown = self.get_object(request, unquote(object_id))
+        own: dict[str, Any] = {}
+        if shown is not None and self.has_view_permission(request, shown):
+            own = self.story(request, shown)
+        return super().change_view(request, object_id, form_url, {**own, **(extra_context or {})})
+
+    def story(self, request: HttpRequest, shown: Any) -> dict[str, Any]:
+        """What the page of one object says besides its fields, for a reader who may see it."""
+        return {}
+
+
+class PortalAdmin(WithStory):
     """Shows people the objects of their own tenants.
 
     `tenant_column` holds the tenant of an object; `lookups` are the only filters that an address
@@ -117,23 +138,6 @@ class PortalAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         words = _("This list cannot be narrowed down by “%(name)s”, so that was left out.")
         messages.warning(request, words % {"name": names[0]})
         return HttpResponseRedirect(f"{request.path}?{left.urlencode()}")
-
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        shown = self.get_object(request, unquote(object_id))
-        own: dict[str, Any] = {}
-        if shown is not None and self.has_view_permission(request, shown):
-            own = self.story(request, shown)
-        return super().change_view(request, object_id, form_url, {**own, **(extra_context or {})})
-
-    def story(self, request: HttpRequest, shown: Any) -> dict[str, Any]:
-        """What the page of one object says besides its fields, for a reader who may see it."""
-        return {}
 
     def address(self, page: str, *args: object) -> str:
         return f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}"

@@ -13,9 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from connector import guesses
+from connector.admin.base import WithStory
 
 
-class LockViews(UserAdmin):  # type: ignore[type-arg]
+class LockViews(WithStory, UserAdmin):  # type: ignore[type-arg]
     change_form_template = "admin/auth/user/change_form.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -23,18 +24,8 @@ class LockViews(UserAdmin):  # type: ignore[type-arg]
         own = path("<path:object_id>/unlock/", unlock, name="auth_user_unlock")
         return [own, *super().get_urls()]
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        context = dict(extra_context or {})
-        user = self.get_object(request, unquote(object_id))
-        if user is not None:
-            context["locks"] = guesses.locks_of(user.get_username(), timezone.now())
-        return super().change_view(request, object_id, form_url, context)
+    def story(self, request: HttpRequest, shown: Any) -> dict[str, Any]:
+        return {"locks": guesses.locks_of(shown.get_username(), timezone.now())}
 
     def unlock(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Whoever comes by GET, say after having had to sign in, lands on the user's page."""

@@ -35,7 +35,7 @@ def locked(model: type[Kept], keys: Iterable[uuid.UUID], *, fence: Mapping[str, 
         return [model.from_db(connection.alias, names, row) for row in found]
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)  # one for each number of keys, of which most batches have few
 def _selection(
     model: type[Model], keys: int, fence: tuple[str, ...]
 ) -> tuple[str, SQLCompiler, list[str], Any]:
