@@ -7,19 +7,17 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.authentication import SessionAuthentication
-from rest_framework.exceptions import APIException, NotFound, ValidationError
-from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.permissions import BasePermission
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from connector.api.pages import CURSOR, PAGE_SIZE, address_of, page_asked_for
 from connector.api.shapes import AuditErrorSerializer, AuditPageSerializer, AuditRecordSerializer
 from connector.api.sign_in import CountedBasic
 from connector.audit.export import attempts_of, record
@@ -39,7 +37,6 @@ FILTERS = (
     "until",
     "waiting",
 )
-NO_CURSOR = gettext_lazy("This is no cursor; take it from “next” or “previous” as it is.")
 PERMISSION = "connector.view_agentconnection"
 SIGN_IN: list[Any] = [{"basic": []}, {"session": []}]
 ERRORS = {
@@ -56,41 +53,6 @@ class MaySeeConnections(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         user = request.user
         return bool(user.is_active and user.is_staff and user.has_perm(PERMISSION))
-
-
-class NewestFirst(CursorPagination):
-    """Refuses what it does not understand, where its parent would go on as if nothing was said."""
-
-    ordering = ("-received_at", "-id")
-    page_size = 100
-    page_size_query_param = "page_size"
-    max_page_size = 500
-
-    def get_page_size(self, request: Request) -> int:
-        asked = request.query_params.get("page_size", str(self.page_size))
-        if not (asked.isascii() and asked.isdecimal() and len(asked) <= len("500")):
-            asked = "0"
-        if not 0 < int(asked) <= self.max_page_size:
-            words = _("Ask for 1 to %(most)d at a time.") % {"most": self.max_page_size}
-            raise ValidationError({"page_size": words})
-        return int(asked)
-
-    def decode_cursor(self, request: Request) -> Cursor | None:
-        try:
-            cursor: Cursor | None = super().decode_cursor(request)
-        except NotFound as exc:
-            raise ValidationError({"cursor": NO_CURSOR}) from exc
-        if cursor is not None and not _is_moment(str(cursor.position or "")):
-            raise ValidationError({"cursor": NO_CURSOR})
-        return cursor
-
-
-def _is_moment(position: str) -> bool:
-    """Where a page begins; "" on a cursor that only counts rows."""
-    try:
-        return not position or parse_datetime(position) is not None
-    except ValueError:
-        return False
 
 
 class AuditView(APIView):
@@ -150,16 +112,27 @@ class ConnectionsView(AuditView):
             ),
             OpenApiParameter("until", description="Received before then."),
             OpenApiParameter("waiting", bool, description="Only those that need a person."),
-            OpenApiParameter("page_size", int, description="100 unless you say so; at most 500."),
-            OpenApiParameter("cursor", description="From `next` or `previous`."),
+            OpenApiParameter(PAGE_SIZE, int, description="100 unless you say so; at most 500."),
+            OpenApiParameter(
+                CURSOR,
+                description=(
+                    "From `next` or `previous`. A page begins right after the record with which "
+                    "the one before it ended, by `received_at` and then `id`."
+                ),
+            ),
         ],
         responses={200: AuditPageSerializer, **ERRORS},
     )
     def get(self, request: Request) -> Response:
         rows = _wanted(request).narrow(self.own(request))
-        pages = NewestFirst()
-        page = pages.paginate_queryset(rows, request, view=self)
-        return pages.get_paginated_response(self.told(request, list(page or [])))
+        page = page_asked_for(request, rows)
+        return Response(
+            {
+                "next": address_of(request, page.older),
+                "previous": address_of(request, page.newer),
+                "results": self.told(request, page.rows),
+            }
+        )
 
 
 class ConnectionView(AuditView):
@@ -183,7 +156,7 @@ def _wanted(request: Request) -> ConnectionFilter:
     """Raises ValidationError for what is not understood, since else more would be answered than
     was asked for."""
     params = request.query_params
-    allowed = {*FILTERS, NewestFirst.cursor_query_param, "page_size"}
+    allowed = {*FILTERS, CURSOR, PAGE_SIZE}
     if unknown := [name for name in params if name not in allowed]:
         words = _("There is no such filter; there are: %(known)s.") % {"known": ", ".join(FILTERS)}
         raise ValidationError(dict.fromkeys(unknown, words))
