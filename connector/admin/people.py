@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.forms import ReadOnlyPasswordHashWidget, UserChangeForm
@@ -12,16 +13,18 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from connector.admin.authority import may_manage, may_manage_group, own_groups, own_permissions
 from connector.admin.base import without_popups
 from connector.admin.display import NOTHING, moment
 from connector.admin.user_locks import LockViews
 from connector.permissions import GROUPS
+from connector.scope import seen_by
 
 # What pages ask for besides what the groups hold; other permissions would change nothing.
 ALSO_USED = {"view_heartbeat"}
@@ -60,7 +63,8 @@ def _used_permissions() -> QuerySet[Permission]:
 
 
 class WithCheckboxes(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Boxes to tick in place of two lists between which one moves things by a script."""
+    """Boxes to tick in place of two lists between which one moves things by a script; of what can
+    be given away, only what the reader has."""
 
     filter_horizontal = ()
     show_facets = admin.ShowFacets.NEVER
@@ -77,11 +81,11 @@ class WithCheckboxes(admin.ModelAdmin):  # type: ignore[type-arg]
     def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.remote_field.model is Permission:
             return PermissionChoices(
-                queryset=_used_permissions(),
+                queryset=own_permissions(request, _used_permissions()),
                 required=False,
                 label=capfirst(str(db_field.verbose_name)),
             )
-        kwargs["widget"] = forms.CheckboxSelectMultiple()
+        kwargs |= {"widget": forms.CheckboxSelectMultiple(), "queryset": own_groups(request)}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
@@ -118,6 +122,14 @@ class PortalGroupAdmin(WithCheckboxes, GroupAdmin):  # type: ignore[misc]
     def members(self, group: Group) -> str:
         names = [user.get_username() for user in group.user_set.all()]
         return ", ".join(names) or NOTHING
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        is_within = obj is None or may_manage_group(request, obj)
+        return is_within and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        is_within = obj is None or may_manage_group(request, obj)
+        return is_within and super().has_delete_permission(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         return super().get_queryset(request).prefetch_related("user_set")
@@ -167,13 +179,52 @@ class PortalUserAdmin(WithCheckboxes, LockViews):
 
     @admin.display(description=gettext_lazy("tenants"))
     def tenants_in_words(self, user: User) -> SafeString | str:
-        """They are given on the tenants' own pages."""
+        """They are given on the tenants' own pages; those that the reader may not see are not
+        named."""
         if user.has_perm("connector.view_all_tenants"):
             return _("all tenants")
-        found = user.tenants.order_by("name")
+        found = user.tenants.filter(getattr(user, "shown_tenants", Q())).order_by("name")
         links = ((reverse("admin:connector_tenant_change", args=[one.pk]), one) for one in found)
         shown = format_html_join(", ", '<a href="{}">{}</a>', links)
+        if len(found) < user.tenants.count():
+            others = _("others that you may not see")
+            return format_html("{}, {}", shown, others) if shown else others
         return shown or _("none; add this person under “People” on a tenant's page")
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> User | None:
+        user: User | None = super().get_object(request, object_id, from_field)
+        if user is not None:
+            user.shown_tenants = seen_by(request, "pk")  # type: ignore[attr-defined]
+        return user
+
+    def story(self, request: HttpRequest, shown: User) -> dict[str, Any]:
+        may = super().has_change_permission(request, shown)
+        is_beyond = may and not may_manage(request, shown)
+        return {**super().story(request, shown), "is_beyond": is_beyond}
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        is_within = obj is None or may_manage(request, obj)
+        return is_within and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        is_within = obj is None or may_manage(request, obj)
+        return is_within and super().has_delete_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else (*fields, "is_superuser")
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """With an account, Django would delete its lines in the log of who did what."""
+        *others, protected = super().get_deleted_objects(objs, request)
+        logged = User.objects.filter(pk__in=LogEntry.objects.values("user"))
+        words = _(
+            "what “%(name)s” did, which is on record; take the tick away from “Active” instead"
+        )
+        kept = logged.filter(pk__in=[user.pk for user in objs])
+        return *others, [*protected, *(words % {"name": user} for user in kept)]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")

@@ -1,9 +1,12 @@
 """Users and groups: what an administrator sees and sets."""
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
 
 from connector.permissions import GROUPS
+from tests.admin.conftest import permission_called
 
 
 @pytest.fixture
@@ -114,3 +117,157 @@ def test_the_rights_of_a_person_are_named_without_the_jargon_of_django(root):
     assert "Puede entrar al portal" in spanish
     assert not [words for words in ("es staff", "superusuario") if words in spanish.lower()]
     assert "eliminar “ana” (usuario)" in delete
+
+
+# Nobody hands on more than they have
+
+
+@pytest.fixture
+def helper(db):
+    """May look after accounts and groups, and look at the connections of their own tenants."""
+    user = User.objects.create_user("hugo", is_staff=True)
+    people = Permission.objects.filter(content_type__app_label="auth")
+    user.user_permissions.add(*people.filter(content_type__model__in=["user", "group"]))
+    user.user_permissions.add(permission_called("view_agentconnection"))
+    return user
+
+
+@pytest.fixture
+def help_desk(helper):
+    client = Client()
+    client.force_login(helper)
+    return client
+
+
+def at(account, page="change"):
+    return f"/admin/auth/user/{account.pk}/{page}/"
+
+
+NEW_PASSWORD = {
+    "usable_password": "true",
+    "password1": "another-horse-9",
+    "password2": "another-horse-9",
+}
+
+
+def test_nobody_gives_themselves_all_rights(help_desk, helper):
+    posted = form_of(help_desk, at(helper))
+
+    help_desk.post(at(helper), {**posted, "is_superuser": "on", "last_name": "Soto"})
+
+    helper.refresh_from_db()
+    assert ("Soto", False) == (helper.last_name, helper.is_superuser)
+
+
+def test_nobody_gives_a_right_or_a_group_that_they_do_not_have(help_desk, helper):
+    ana = User.objects.create_user("ana")
+    posted = form_of(help_desk, at(ana))
+    right = permission_called("view_all_tenants")
+    group = Group.objects.get(name="Operators")
+
+    page = help_desk.get(at(ana)).text
+    for more in ({"user_permissions": [right.pk]}, {"groups": [group.pk]}):
+        assert 200 == help_desk.post(at(ana), {**posted, **more}).status_code
+
+    assert (0, 0) == (ana.user_permissions.count(), ana.groups.count())
+    assert "Can see all tenants" not in page
+    assert "Can view connection" in page
+
+
+def test_who_has_a_right_may_hand_it_on(help_desk, helper):
+    ana = User.objects.create_user("ana")
+    group = Group.objects.create(name="Lookers")
+    group.permissions.add(permission_called("view_agentconnection"))
+
+    help_desk.post(at(ana), {**form_of(help_desk, at(ana)), "groups": [group.pk]})
+
+    assert [group] == list(ana.groups.all())
+
+
+@pytest.mark.parametrize("is_active", [True, False])
+@pytest.mark.parametrize("who", ["root", "operator", "elsewhere"])
+def test_nobody_takes_over_an_account_that_may_see_or_do_more(
+    help_desk, root, operator, tenant, who, is_active
+):
+    elsewhere = User.objects.create_user("elsewhere")
+    tenant.people.add(elsewhere)
+    accounts = {"root": User.objects.get(is_superuser=True), "operator": operator}
+    account = {**accounts, "elsewhere": elsewhere}[who]
+    User.objects.filter(pk=account.pk).update(is_active=is_active)
+    before = User.objects.values().get(pk=account.pk)
+
+    codes = {
+        page: help_desk.post(at(account, page), content).status_code
+        for page, content in {
+            "change": {"username": "mine", "is_active": "on"},
+            "password": NEW_PASSWORD,
+            "delete": {"post": "yes"},
+            "unlock": {},
+        }.items()
+    }
+    help_desk.post(
+        "/admin/auth/user/",
+        {"action": "delete_selected", "_selected_action": account.pk, "post": "yes"},
+    )
+
+    assert {403} == set(codes.values()), codes
+    assert before == User.objects.values().get(pk=account.pk)
+    assert "since it may see or do more than you" in help_desk.get(at(account)).text
+
+
+def test_accounts_within_ones_authority_are_looked_after(help_desk, helper, tenant):
+    tenant.people.add(helper)
+    ana = User.objects.create_user("ana")
+    tenant.people.add(ana)
+
+    help_desk.post(at(ana, "password"), NEW_PASSWORD)
+
+    ana.refresh_from_db()
+    assert ana.check_password("another-horse-9")
+    assert "more than you" not in help_desk.get(at(ana)).text
+
+
+def test_a_group_that_gives_more_is_not_changed(help_desk, helper):
+    group = Group.objects.get(name="Operators")
+    mine = Group.objects.create(name="Mine")
+    right = permission_called("view_all_tenants")
+
+    for page in ("change", "delete"):
+        address = f"/admin/auth/group/{group.pk}/{page}/"
+        assert 403 == help_desk.post(address, {"name": "Mine, too", "post": "yes"}).status_code
+    address = f"/admin/auth/group/{mine.pk}/change/"
+    help_desk.post(address, {"name": "Mine", "permissions": [right.pk]})
+
+    assert Group.objects.filter(name="Operators").exists()
+    assert not mine.permissions.exists()
+
+
+def test_tenants_that_the_reader_may_not_see_are_not_named_on_a_users_page(
+    help_desk, helper, tenant, foreign
+):
+    ana = User.objects.create_user("ana")
+    ana.tenants.add(tenant, foreign)
+    helper.tenants.add(tenant)
+
+    both = help_desk.get(at(ana)).text
+    helper.tenants.clear()
+    none = help_desk.get(at(ana)).text
+
+    assert "Banco del Sur</a>, others that you may not see" in both
+    assert "others that you may not see" in none
+    assert "Banco del Sur" not in none
+    assert "Clínica" not in both + none
+
+
+def test_an_account_whose_deeds_are_on_record_is_not_deleted(root, browser, operator, connection):
+    client = Client()
+    client.force_login(operator)
+    client.post(f"/admin/connector/agentconnection/{connection.pk}/deliver-again/")
+    chosen = {"action": "delete_selected", "_selected_action": operator.pk, "post": "yes"}
+
+    alone = root.post(at(operator, "delete"), {"post": "yes"}).text
+    root.post("/admin/auth/user/", chosen)
+
+    assert "take the tick away from “Active” instead" in alone
+    assert User.objects.filter(pk=operator.pk).exists()
+    assert LogEntry.objects.filter(user=operator).exists()
