@@ -155,11 +155,13 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "admin:login"
 
-# Who guesses passwords waits: five wrong ones for a user name from one address, then ten minutes.
+# Who guesses passwords waits: five wrong ones for a user name from one address, or very many from
+# one address for whatever names (connector/guesses.py), then ten minutes.
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
+AXES_HANDLER = "connector.guesses.Counter"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=10)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

@@ -15,14 +15,16 @@ from connector.admin.site import render_page
 def locked(
     request: HttpRequest, answer: HttpResponse, credentials: Mapping[str, Any] | None
 ) -> HttpResponse:
-    """Django-axes puts this in the place of what the login page answered."""
+    """Django-axes puts this in the place of what the page answered."""
     now = timezone.now()
     name = guesses.name_of(request, credentials)
-    until = guesses.locked_until(request, name, now)
+    lock = guesses.lock_for(request, name, now)
+    until = lock.until
     context = {
         "title": _("Too many wrong passwords"),
-        "name": name,
-        "failures": settings.AXES_FAILURE_LIMIT,
+        "name": "" if lock.is_for_everybody else name,
+        "failures": _limit(lock),
+        "is_for_everybody": lock.is_for_everybody,
         "until": until,
         "minutes": max(1, -(-(until - now).seconds // 60)),
     }
@@ -30,3 +32,8 @@ def locked(
     page["Retry-After"] = str(max(1, round((until - now).total_seconds())))
     page["Cache-Control"] = "no-store"
     return page.render()
+
+
+def _limit(lock: guesses.Lock) -> int:
+    limit: int = settings.AXES_FAILURE_LIMIT
+    return guesses.MOST_FROM_ADDRESS if lock.is_for_everybody else limit

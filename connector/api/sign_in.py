@@ -39,5 +39,8 @@ def _without_body(request: Request | None) -> HttpRequest:
 
 def _locked_out(guess: HttpRequest, name: str) -> Throttled:
     now = timezone.now()
-    wait = (guesses.locked_until(guess, name, now) - now).total_seconds()
-    return Throttled(wait, _("Too many wrong passwords were sent for this user name."))
+    lock = guesses.lock_for(guess, name, now)
+    words = _("Too many wrong passwords were sent for this user name.")
+    if lock.is_for_everybody:
+        words = _("Too many wrong passwords were sent from this address.")
+    return Throttled((lock.until - now).total_seconds(), words)

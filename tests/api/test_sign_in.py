@@ -8,6 +8,8 @@ from django.conf import settings as portal
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from connector import guesses
+
 LIST = "/api/v1/connections"
 PASSWORD = "correct-horse-battery"
 LIMIT = portal.AXES_FAILURE_LIMIT
@@ -41,6 +43,18 @@ def test_too_many_wrong_passwords_lock_out(robot):
     assert "Too many wrong passwords" in answer.json()["detail"]
     assert 590 <= int(answer["Retry-After"]) <= 600
     assert 429 == ask(PASSWORD).status_code
+
+
+def test_very_many_names_from_one_address_lock_it(robot, monkeypatch):
+    monkeypatch.setattr(guesses, "MOST_FROM_ADDRESS", 7)
+    for number in range(7):
+        assert 401 == ask("wrong", name=f"name-{number}").status_code
+
+    answer = ask(PASSWORD)
+
+    assert (429, "throttled") == (answer.status_code, answer.json()["error"])
+    assert "from this address" in answer.json()["detail"]
+    assert 590 <= int(answer["Retry-After"]) <= 600
 
 
 def test_the_right_password_forgives_what_was_wrong_before(robot):
