@@ -11,6 +11,7 @@ from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.forms import ReadOnlyPasswordHashWidget, UserChangeForm
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
+from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -22,6 +23,7 @@ from django.utils.translation import gettext_lazy
 from connector.admin.authority import may_manage, may_manage_group, own_groups, own_permissions
 from connector.admin.base import without_popups
 from connector.admin.display import NOTHING, moment
+from connector.admin.meanwhile import AsShownForm, with_seen
 from connector.admin.user_locks import LockViews
 from connector.permissions import GROUPS
 from connector.scope import seen_by
@@ -75,6 +77,11 @@ class WithCheckboxes(admin.ModelAdmin):  # type: ignore[type-arg]
         own = {"title": capfirst(str(self.opts.verbose_name_plural))}
         return super().changelist_view(request, {**own, **(extra_context or {})})
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        boxes = super().get_fieldsets(request, obj)
+        may_change = obj is not None and self.has_change_permission(request, obj)
+        return with_seen(boxes) if may_change else boxes
+
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         return without_popups(super().formfield_for_dbfield(db_field, request, **kwargs))
 
@@ -95,7 +102,7 @@ class PasswordUnseen(ReadOnlyPasswordHashWidget):
     template_name = "connector/password_set.html"
 
 
-class PortalUserForm(UserChangeForm):  # type: ignore[type-arg]
+class PortalUserForm(AsShownForm, UserChangeForm):  # type: ignore[type-arg]
     class Meta(UserChangeForm.Meta):
         labels = {
             "is_staff": gettext_lazy("May enter the portal"),
@@ -113,9 +120,15 @@ class PortalUserForm(UserChangeForm):  # type: ignore[type-arg]
             self.fields["password"].widget = PasswordUnseen()
             self.fields["password"].help_text = ""
 
+    def shown_of(self, instance: User) -> dict[str, Any]:
+        """Without what changes when this person signs in, or sets a password."""
+        return model_to_dict(instance, exclude=["last_login", "password"])
+
 
 @admin.register(Group)
 class PortalGroupAdmin(WithCheckboxes, GroupAdmin):  # type: ignore[misc]
+    form = AsShownForm
+    fields = ("name", "permissions")
     list_display = ("name", "members")
 
     @admin.display(description=gettext_lazy("people"))

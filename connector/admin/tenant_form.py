@@ -1,6 +1,7 @@
 """The form of a tenant: secrets go in and never come out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from connector.admin.meanwhile import AsShownForm
+from connector.admin.setting_changes import Change, changes
 from connector.admin.tenant_fields import (
     UUID,
     ZONES,
@@ -42,10 +45,11 @@ MEDIA_TYPE_LABELS = {
 }
 
 
+MOST_CHANGES = 20
 TIMES = ("first_check_after", "check_every", "give_up_after", "deliver_within")
 
 
-class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
+class TenantForm(AsShownForm):
     region = RegionField(
         label=_("Region"),
         initial="mypurecloud.com",
@@ -97,7 +101,7 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Tenant
-        fields = "__all__"  # noqa: DJ007  (the admin's fieldsets choose)
+        fields = "__all__"  # the admin's fieldsets choose
         labels = {"enabled": _("On")}
         field_classes = dict.fromkeys(
             ("first_check_after", "check_every", "give_up_after", "deliver_within"), SecondsField
@@ -131,6 +135,15 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         self.fields["client_secret"].help_text = secret_note(self.instance)
         self.fields["lynn_headers"].help_text = headers_note(self.instance)
+
+    def state_of(self, instance: Tenant) -> str:
+        """Its version, which queues, people and the switch raise, too."""
+        return str(instance.version)
+
+    def deeds_since(self, opened_at: datetime) -> Iterator[tuple[str, datetime, str]]:
+        for change in changes([self.instance.pk], MOST_CHANGES):
+            if change.at > opened_at:
+                yield change.author, change.at, _what(change)
 
     def clean_lynn_base_url(self) -> str:
         url = str(self.cleaned_data["lynn_base_url"])
@@ -241,6 +254,12 @@ class QueueForm(forms.ModelForm):  # type: ignore[type-arg]
                 % {"example": "a40c5e8b-93d1-47f6-b2e0-6d18f7c9053a"}
             )
         return typed
+
+
+def _what(change: Change) -> str:
+    lines = ", ".join(line.label for line in change.lines)
+    words = f"{change.subject} {change.verb}"
+    return f"{words} ({lines})" if lines else words
 
 
 def secret_note(tenant: Tenant) -> str:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from connector import breaker, clock
 from connector.admin.display import badge
 from connector.admin.genesys_notes import access_of, notes_on
+from connector.admin.meanwhile import with_seen
 from connector.admin.tenant_form import (
     MEDIA_TYPE_LABELS,
     QueueForm,
@@ -142,8 +143,11 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
         return ", ".join(str(MEDIA_TYPE_LABELS.get(name, name)) for name in tenant.media_types)
 
     def get_fieldsets(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
-        may_change = obj is None or self.has_change_permission(request, obj)
-        return fieldsets_of(obj) if may_change else fieldsets_for_readers(obj)
+        if obj is None:
+            return fieldsets_of(None)
+        if self.has_change_permission(request, obj):
+            return with_seen(fieldsets_of(obj))
+        return fieldsets_for_readers(obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
         return [shown for shown in FOR_READERS.values() if shown]
@@ -183,7 +187,7 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
         return {f"may_{act}": request.user.has_perm(f"connector.{act}") for act in acts}
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
-        """Writes only what was changed, so that nobody undoes another's work unseen."""
+        """Writes only what was changed."""
         if not change:
             obj.save()
             return

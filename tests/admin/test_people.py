@@ -1,5 +1,7 @@
 """Users and groups: what an administrator sees and sets."""
 
+import re
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
@@ -87,7 +89,7 @@ def test_the_page_of_a_group_keeps_its_permissions(root):
     path = f"/admin/auth/group/{group.pk}/change/"
     ticked = form_of(root, path)["permissions"]
 
-    root.post(path, {"name": group.name, "permissions": ticked})
+    root.post(path, {**form_of(root, path), "permissions": ticked})
 
     codenames = group.permissions.values_list("codename", flat=True)
     assert sorted(GROUPS["Operators"]) == sorted(codenames)
@@ -117,6 +119,47 @@ def test_the_rights_of_a_person_are_named_without_the_jargon_of_django(root):
     assert "Puede entrar al portal" in spanish
     assert not [words for words in ("es staff", "superusuario") if words in spanish.lower()]
     assert "eliminar “ana” (usuario)" in delete
+
+
+def test_what_another_person_changed_meanwhile_is_not_undone_unseen(root, operator):
+    """Or an account that was switched off would come back."""
+    path = f"/admin/auth/user/{operator.pk}/change/"
+    shown = form_of(root, path)
+    root.post(path, {**shown, "is_active": "", "last_name": "Gone"})
+
+    answer = root.post(path, {**shown, "first_name": "Olga"})
+
+    operator.refresh_from_db()
+    assert (False, "") == (operator.is_active, operator.first_name)
+    assert "This was changed after you opened the page" in answer.text
+    assert "root@example.com, <time" in answer.text
+    assert re.search("Changed .*Active", answer.text)
+
+
+def test_signing_in_meanwhile_does_not_keep_an_account_from_being_saved(root, operator):
+    path = f"/admin/auth/user/{operator.pk}/change/"
+    shown = form_of(root, path)
+    operator.set_password("correct-horse-battery")
+    operator.save()
+    Client().force_login(operator)
+
+    root.post(path, {**shown, "first_name": "Olga"})
+
+    operator.refresh_from_db()
+    assert operator.first_name == "Olga"
+    assert operator.check_password("correct-horse-battery")
+
+
+def test_a_group_that_was_changed_meanwhile_keeps_the_change(root):
+    group = Group.objects.get(name="Operators")
+    path = f"/admin/auth/group/{group.pk}/change/"
+    shown = form_of(root, path)
+    root.post(path, {**shown, "permissions": shown["permissions"][1:]})
+
+    answer = root.post(path, {**shown, "name": "People"})
+
+    assert "This was changed after you opened the page" in answer.text
+    assert len(shown["permissions"]) - 1 == group.permissions.count()
 
 
 # Nobody hands on more than they have
@@ -236,7 +279,8 @@ def test_a_group_that_gives_more_is_not_changed(help_desk, helper):
         address = f"/admin/auth/group/{group.pk}/{page}/"
         assert 403 == help_desk.post(address, {"name": "Mine, too", "post": "yes"}).status_code
     address = f"/admin/auth/group/{mine.pk}/change/"
-    help_desk.post(address, {"name": "Mine", "permissions": [right.pk]})
+    posted = form_of(help_desk, address)
+    assert 200 == help_desk.post(address, {**posted, "permissions": [right.pk]}).status_code
 
     assert Group.objects.filter(name="Operators").exists()
     assert not mine.permissions.exists()

@@ -29,7 +29,8 @@ def filled(tenant, **changes):
         names.remove(hidden)
     posted = {name: getattr(tenant, name) for name in names}
     people = list(tenant.people.values_list("pk", flat=True)) if tenant.pk else []
-    return posted | {"enabled": "on", "people": people} | queues(tenant) | changes
+    seen = {"seen": f"{tenant.version} {START.timestamp()}"} if tenant.pk else {}
+    return posted | {"enabled": "on", "people": people} | seen | queues(tenant) | changes
 
 
 def queues(tenant, *new):
@@ -188,13 +189,55 @@ def test_a_queue_stands_in_the_list_once(client, tenant):
     assert tenant.version == 1
 
 
-def test_what_another_person_changed_meanwhile_stays(client, tenant):
+def test_what_another_person_changed_meanwhile_stays(client, root, tenant):
     posted = filled(tenant, name="Banco")
-    Tenant.objects.update(version=5)
-    client.post(page(tenant), posted)
+    save(root, tenant, give_up_after=60)
+
+    answer = client.post(page(tenant), posted)
 
     tenant.refresh_from_db()
-    assert (tenant.name, tenant.version) == ("Banco", 6)
+    assert ("Banco del Sur", 60, 2) == (tenant.name, tenant.give_up_after, tenant.version)
+    assert "This was changed after you opened the page" in answer.text
+    assert re.search(r"root@example.com, <time.*tenant “Banco del Sur” changed", answer.text)
+    assert "(Give up after)" in answer.text
+    assert 'value="Banco"' in answer.text
+
+
+def test_what_was_typed_can_be_saved_on_the_page_opened_anew(client, root, tenant):
+    stale = filled(tenant, name="Banco")
+    save(root, tenant, give_up_after=60)
+    client.post(page(tenant), stale)
+
+    save(client, tenant, name="Banco")
+
+    assert ("Banco", 60) == (tenant.name, tenant.give_up_after)
+
+
+@pytest.mark.parametrize("meanwhile", ["pause", "queue", "people"])
+def test_queues_people_and_a_pause_are_not_undone_unseen_either(client, root, tenant, meanwhile):
+    posted = filled(tenant, name="Banco")
+    if meanwhile == "pause":
+        root.post(f"{LIST}{tenant.pk}/pause/")
+    elif meanwhile == "queue":
+        save(root, tenant, **queues(tenant, QUEUE))
+    else:
+        save(root, tenant, people=[])
+        tenant.people.set(posted["people"])  # or this person could not see it any more
+
+    assert "This was changed after you opened the page" in client.post(page(tenant), posted).text
+    tenant.refresh_from_db()
+    assert tenant.name == "Banco del Sur"
+
+
+@pytest.mark.parametrize("seen", ["", "1", "2 nonsense", "2 1e999", "nonsense 0"])
+def test_a_page_that_does_not_say_what_it_showed_is_refused(client, tenant, seen):
+    tenant.version += 1
+    tenant.save()
+
+    answer = client.post(page(tenant), filled(tenant, name="Banco", seen=seen))
+
+    is_told = "This was changed after you opened the page" in answer.text
+    assert is_told != seen.startswith("2 ")
 
 
 def test_regions_are_suggested_and_any_other_may_be_typed(client, tenant):
