@@ -22,6 +22,7 @@ from connector.errors import (
     PermissionMissing,
     ServiceError,
     ServiceUnavailable,
+    TokenOnItsWay,
 )
 from connector.models import AgentConnection, GenesysAccess, Secret, Tenant
 
@@ -48,8 +49,9 @@ class Pass:
 def take(tenant: Tenant, calls: int, now: datetime) -> Pass:
     """Take `calls` calls from the budget and say which token to make them with.
 
-    Raises ServiceUnavailable with `retry_after` where the tenant has to wait, and what refused the
-    last renewal of its token. Raises SecretUnreadable.
+    Raises ServiceUnavailable with `retry_after` where the tenant has to wait, TokenOnItsWay where
+    that is for another worker alone, and what refused the last renewal of its token. Raises
+    SecretUnreadable.
     """
     access = _locked(tenant)
     _obey(access, now)
@@ -59,6 +61,7 @@ def take(tenant: Tenant, calls: int, now: datetime) -> Pass:
         raise _waiting_for_renewal(access)
     _spend(access, calls, now)
     if renew:
+        tenant.client_secret.reveal()  # or the others would wait for a renewal that cannot be
         access.renewing_until = now + RENEWING
     _count_ringing(access, tenant, now)
     access.save()
@@ -128,9 +131,11 @@ def _may_renew(access: GenesysAccess, now: datetime) -> bool:
 
 
 def _waiting_for_renewal(access: GenesysAccess) -> ServiceError:
+    """While a trouble is on record, the renewal may be the one that met it, and is over."""
     if access.trouble == Reason.GENESYS_CREDENTIALS_REFUSED:
         return CredentialsRefused(access.trouble_detail)
-    return ServiceUnavailable("the token is being renewed", retry_after=WAIT_FOR_RENEWAL)
+    error = ServiceUnavailable if access.trouble else TokenOnItsWay
+    return error("the token is being renewed", retry_after=WAIT_FOR_RENEWAL)
 
 
 def _spend(access: GenesysAccess, calls: int, now: datetime) -> None:

@@ -8,6 +8,7 @@ PortalError
   ChainNotOurs             the end of an audit chain was signed with none of the keys we have
   ServiceError             Genesys or Lynn did not do what we asked
     ServiceUnavailable     worth asking again: network, time-out, 408, 425, 429, 5xx, unreadable
+      TokenOnItsWay        nothing is wrong: another worker is fetching the token this moment
     ServiceRefused         not worth asking again as it is: other 3xx and 4xx
       CredentialsRefused   Genesys does not accept client id and secret (or the region is wrong)
       PermissionMissing    Genesys does not let this OAuth client see what we asked for
@@ -51,6 +52,10 @@ class ServiceError(PortalError):
 
 class ServiceUnavailable(ServiceError):
     """Worth asking again."""
+
+
+class TokenOnItsWay(ServiceUnavailable):
+    """Nothing was asked and nothing has failed; in a moment there is a token, or a failure."""
 
 
 class ServiceRefused(ServiceError):

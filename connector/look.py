@@ -9,6 +9,7 @@ Locks are taken in one order everywhere: connections, their attempts, the tenant
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from django.db import transaction
 
@@ -18,7 +19,13 @@ from connector.clients import genesys
 from connector.clients.base import Call, Exchange, send
 from connector.decide import AgentStatus, Sighting, View
 from connector.domain import Kind, Reason, State
-from connector.errors import CredentialsRefused, SecretUnreadable, ServiceError, ServiceRefused
+from connector.errors import (
+    CredentialsRefused,
+    SecretUnreadable,
+    ServiceError,
+    ServiceRefused,
+    TokenOnItsWay,
+)
 from connector.models import AgentConnection, Attempt
 
 
@@ -43,13 +50,17 @@ def needs_look(row: AgentConnection) -> bool:
 def open_look(batch: Batch, rows: Sequence[AgentConnection]) -> Look | None:
     """Inside a transaction: take the call from the budget and open its attempts.
 
-    None where nothing can be asked now; the rows then have their verdicts.
+    None where nothing can be asked now; the rows then have their verdicts, or come due again in
+    a moment.
     """
     rows = _askable_together(batch, rows)
     if not rows:
         return None
     try:
         entry = access.take(batch.tenant, calls=1, now=batch.clock())
+    except TokenOnItsWay:
+        _wait_for_token(batch, rows)
+        return None
     except ServiceError as exc:
         if isinstance(exc, CredentialsRefused):
             record.share_token_call(rows, access.last_token_attempt(batch.tenant))
@@ -60,6 +71,14 @@ def open_look(batch: Batch, rows: Sequence[AgentConnection]) -> Look | None:
         return None
     batch.policy = replace(batch.policy, check_every=entry.check_every)
     return _open_token(batch, rows) if entry.renew else _open_status(batch, rows, entry.token)
+
+
+def _wait_for_token(batch: Batch, rows: Iterable[AgentConnection]) -> None:
+    """No verdict, not even at an offer's deadline: that the token is new is no reason to give up,
+    or to go without a name."""
+    due_at = batch.clock() + timedelta(seconds=access.WAIT_FOR_RENEWAL)
+    for row in rows:
+        batch.release(row, due_at)
 
 
 def _askable_together(batch: Batch, rows: Sequence[AgentConnection]) -> Sequence[AgentConnection]:

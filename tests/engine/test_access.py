@@ -7,7 +7,7 @@ import pytest
 
 from connector import access
 from connector.clients.base import Call, Exchange
-from connector.errors import CredentialsRefused, ServiceUnavailable
+from connector.errors import CredentialsRefused, ServiceUnavailable, TokenOnItsWay
 from connector.models import GenesysAccess, Tenant
 from tests.engine.conftest import Clock, Desk
 
@@ -28,7 +28,7 @@ def fetch(tenant: Tenant, clock: Clock, lifetime: int = 3600, token: str = "a-to
 def test_the_first_worker_renews_and_the_others_wait(tenant: Tenant, clock: Clock) -> None:
     assert access.take(tenant, 1, clock.now).renew
 
-    with pytest.raises(ServiceUnavailable) as caught:
+    with pytest.raises(TokenOnItsWay) as caught:
         access.take(tenant, 1, clock.now)
 
     assert 0.5 == caught.value.retry_after

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from django.db import DataError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from connector import intervene, record, trouble, work
+from connector import access, intervene, record, trouble, work
 from connector.claim import claim
 from connector.domain import TroubleKind
 from connector.models import AgentConnection, AgentName, Attempt, GenesysAccess, Tenant, Trouble
@@ -17,6 +17,7 @@ from tests.engine.conftest import (
     AUTO_QUEUE,
     EXTERNAL_ID,
     GONE,
+    MANUAL_QUEUE,
     NOT_PERMITTED,
     OVERLOADED,
     TOO_MANY,
@@ -903,6 +904,59 @@ def test_a_secret_that_cannot_be_read_is_said_to_be_so(
 
     assert ("failed", "internal_error") == ended(row)
     assert "PORTAL_FIELD_KEYS" in row.trouble_detail
+
+
+def test_until_its_deadline_the_secret_may_become_readable_again(
+    desk: Desk, genesys: Genesys, lynn: Lynn, settings: Any
+) -> None:
+    (_, first), (second, row) = desk.ring(), desk.ring()
+    genesys.agent_is(second, "interact")
+    right = settings.FIELD_KEYS
+    settings.FIELD_KEYS = [Fernet.generate_key().decode()]
+
+    desk.work(4)
+
+    assert [("checking", ""), ("checking", "")] == [ended(first), ended(row)]
+    first.refresh_from_db()
+    assert "PORTAL_FIELD_KEYS" in first.trouble_detail
+    settings.FIELD_KEYS = right
+    desk.work(12)
+    assert ("delivered", "delivered") == ended(row)
+
+
+@pytest.mark.parametrize("queue", [MANUAL_QUEUE, AUTO_QUEUE])
+def test_a_token_that_another_worker_is_fetching_is_waited_for(
+    desk: Desk, genesys: Genesys, lynn: Lynn, queue: str
+) -> None:
+    """At the deadline too, and by a tenant that tells Lynn without a name rather than wait."""
+    Tenant.objects.update(without_name="send")
+    desk.tenant.refresh_from_db()
+    offer, row = desk.ring(queue)
+    genesys.agent_is(offer, "interact", name="Ana")
+    access.take(desk.tenant, 1, desk.clock.forward(120))
+
+    desk.work()
+
+    assert ([], []) == (genesys.calls, lynn.calls)
+    row.refresh_from_db()
+    assert (True, "") == (row.is_open, row.trouble)
+    desk.work(10)  # that worker has died
+    assert ["Ana"] == [body["userName"] for body in lynn.bodies]
+
+
+def test_a_token_that_could_not_be_fetched_is_not_waited_for_at_the_deadline(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    _, first = desk.ring()
+    desk.clock.forward(1)
+    _, second = desk.ring()
+    genesys.token_answers = [OVERLOADED]
+
+    desk.work(119)
+    desk.work(1)
+
+    assert ["token"] == genesys.calls
+    assert [("failed", "genesys_unavailable")] * 2 == [ended(first), ended(second)]
 
 
 def test_headers_for_lynn_that_cannot_be_read_stop_the_delivery(
