@@ -17,6 +17,7 @@ from connector.models.bulk import locked, update_each
 
 LEASE = timedelta(seconds=15)
 FRESH = timedelta(seconds=3)
+LONGEST = timedelta(seconds=20)  # until no new round of calls begins; django-q2 kills after 60 s
 SEND_BEFORE = 10.0  # seconds before the lease ends: a call's 8 s, and the writing down of it
 
 Clock = Callable[[], datetime]
@@ -34,7 +35,8 @@ class Post:
 
 @dataclass
 class Batch:
-    """Rows of one tenant under one lease, the earliest of which ends at `held_until`.
+    """Rows of one tenant under one lease, taken up at `began_at`, the earliest of which ends at
+    `held_until`.
 
     Methods that read or write rows belong inside a transaction. `posts` are opened deliveries,
     `answered` the rows of which we learnt that their agent answered. `policy` is the tenant's,
@@ -45,11 +47,16 @@ class Batch:
     clock: Clock
     tenant: Tenant
     policy: Policy
+    began_at: datetime
     held_until: datetime
     posts: list[Post] = field(default_factory=list)
     answered: list[AgentConnection] = field(default_factory=list)
     _touched: dict[uuid.UUID, set[str]] = field(default_factory=lambda: defaultdict(set))
     _noted: dict[uuid.UUID, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    @property
+    def is_over_time(self) -> bool:
+        return self.clock() - self.began_at >= LONGEST
 
     def refresh(self, ids: Iterable[uuid.UUID]) -> list[AgentConnection]:
         """Those of the rows that are still ours, as they are now, locked."""
@@ -122,5 +129,8 @@ class Batch:
 
 
 def locked_rows(lease: uuid.UUID, ids: Iterable[uuid.UUID]) -> list[AgentConnection]:
-    """Those that the lease still holds; inside a transaction, which keeps them locked."""
-    return locked(AgentConnection, ids, fence={"lease": lease})
+    """Those that the lease still holds, in the order asked for; inside a transaction, which keeps
+    them locked."""
+    ids = list(ids)
+    held = {row.pk: row for row in locked(AgentConnection, ids, fence={"lease": lease})}
+    return [held[pk] for pk in ids if pk in held]

@@ -88,9 +88,7 @@ def _askable_together(batch: Batch, rows: Sequence[AgentConnection]) -> Sequence
     if not loose or len({row.user_id for row in rows}) == 1 or not names.are_withheld(batch.tenant):
         return rows
     alone = [row for row in rows if row.user_id == loose[0].user_id]
-    for row in rows:
-        if row not in alone:
-            batch.release(row, batch.clock())
+    _leave_to_others(batch, [row for row in rows if row not in alone])
     return alone
 
 
@@ -144,9 +142,19 @@ def _open_rest(batch: Batch, step: Look) -> Look | None:
         rows = batch.refresh(step.rest)
         for row in rows:
             batch.settle(row)
-        following = open_look(batch, [row for row in rows if needs_look(row)])
+        waiting = [row for row in rows if needs_look(row)]
+        if batch.is_over_time:
+            _leave_to_others(batch, waiting)
+        following = None if batch.is_over_time else open_look(batch, waiting)
         batch.save(rows)
         return following
+
+
+def _leave_to_others(batch: Batch, rows: Iterable[AgentConnection]) -> None:
+    """Whichever worker is free goes on with them, before those that had their turn and in the
+    order that they have."""
+    for position, row in enumerate(rows):
+        batch.release(row, batch.began_at + timedelta(microseconds=position))
 
 
 def _is_bulk_refused(step: Look, exchange: Exchange) -> bool:

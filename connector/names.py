@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 
 from django.db import transaction
 
@@ -15,7 +16,7 @@ from connector.clients.base import Call, Exchange
 from connector.domain import Kind, Reason, State
 from connector.errors import ServiceError
 from connector.models import AgentConnection, AgentName, Attempt, GenesysAccess, Tenant
-from connector.threads import send_all
+from connector.threads import SIDE_BY_SIDE, send_all
 
 GOOD_FOR = timedelta(hours=1)
 
@@ -86,16 +87,20 @@ def go_without(
 
 
 def open_look_ups(batch: Batch, rows: Sequence[AgentConnection], token: str) -> list[LookUp]:
-    """Inside a transaction: one call for each agent whose name is missing, within the budget."""
+    """Inside a transaction: one call for each agent whose name is missing, within the budget, as
+    many as can be made at once; the others come due again at once."""
     if not rows:
         return []
     by_agent: dict[str, list[AgentConnection]] = defaultdict(list)
     for row in rows:
-        by_agent[row.user_id].append(row)
+        if row.user_id in by_agent or len(by_agent) < SIDE_BY_SIDE:
+            by_agent[row.user_id].append(row)
+        else:
+            batch.release(row, batch.clock())
     try:
         access.spend(batch.tenant, len(by_agent), batch.clock())
     except ServiceError as exc:
-        for row in rows:
+        for row in chain.from_iterable(by_agent.values()):
             go_without(batch, row, exc, access.reason_of(exc))
         return []
     return [_open(batch, user_id, group, token) for user_id, group in by_agent.items()]

@@ -77,9 +77,10 @@ def _take(
     if not rows:
         return None
     tenant = Tenant.objects.select_related("lynn").get(pk=rows[0].tenant_id)
-    held_until = min(row.due_at or clock() for row in rows)
-    batch = Batch(lease, clock, tenant, tenant.policy, held_until)
-    record.mark_interrupted(rows, clock())
+    now = clock()
+    held_until = min(row.due_at or now for row in rows)
+    batch = Batch(lease, clock, tenant, tenant.policy, now, held_until)
+    record.mark_interrupted(rows, now)
     for row in rows:
         row.tenant = batch.tenant
         _forget_crash(batch, row)

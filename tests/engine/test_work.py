@@ -393,6 +393,46 @@ def test_lynn_is_told_of_each_before_the_next_agent_is_asked_for(
     assert ["token", "query", "status", "lynn", "status", "lynn"] == genesys.calls
 
 
+def test_agents_asked_one_by_one_do_not_keep_a_worker_longer_than_it_may(
+    desk: Desk, genesys: Genesys, lynn: Lynn, clock: Clock
+) -> None:
+    """Genesys takes five seconds for each; after sixty django-q2 would kill the worker."""
+    for _ in range(20):
+        offer, _ = desk.ring()
+        genesys.agent_is(offer, "alert")
+    genesys.query_answers = [NOT_PERMITTED]
+    genesys.during_status.append(lambda: clock.forward(5))
+    (taken,) = claim(clock.forward(4), most=1)
+    began = clock.now
+
+    work.work(taken.lease, taken.ids, clock)
+
+    assert 20 == (clock.now - began).total_seconds()
+    left = AgentConnection.objects.filter(checks=0, lease=None, due_at__lt=clock.now)
+    assert 16 == left.count()
+    for _ in range(4):  # those who were left out come first
+        desk.work()
+    assert 0 == AgentConnection.objects.filter(checks=0).count()
+
+
+def test_names_are_looked_up_as_many_as_can_be_at_once(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    """A second round would outlive the lease of the first, where each takes all of its time."""
+    genesys.gives_names = False
+    for _ in range(40):
+        offer, _ = desk.ring()
+        genesys.agent_is(offer, "interact")
+        genesys.names[offer["userId"]] = "Ana"
+
+    desk.look()
+
+    assert 32 == genesys.calls.count("user")
+    assert 32 == len(lynn.calls)
+    desk.work()
+    assert 40 == AgentConnection.objects.filter(state="delivered").count()
+
+
 def test_agents_asked_one_by_one_stay_within_the_budget(
     desk: Desk, genesys: Genesys, clock: Clock
 ) -> None:
