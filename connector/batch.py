@@ -1,5 +1,6 @@
 """A batch of rows that one worker holds: reading them fresh, and writing them under the lease."""
 
+import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,9 +12,11 @@ from django.db.models import F
 from connector import heartbeat
 from connector.clients.base import Call
 from connector.decide import Policy, Verdict
-from connector.domain import State
+from connector.domain import Reason, State
 from connector.models import AgentConnection, Attempt, Tenant
 from connector.models.bulk import locked, update_each
+
+logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=15)
 FRESH = timedelta(seconds=3)
@@ -69,6 +72,8 @@ class Batch:
         """Move the row, go on with what the facts then decide, and let go of it unless Lynn is to
         be told right now."""
         now = self.clock()
+        if verdict.reason == Reason.INTERNAL_ERROR:
+            logger.error("Connection %s failed: %s", row.pk, verdict.learnt["trouble_detail"])
         if row.state == State.CHECKING and "answered_at" in verdict.learnt:
             self.answered.append(row)
         self.touch(row, *row.move_to(verdict, now))

@@ -45,7 +45,10 @@ def _move(
             return row  # a worker is at it this moment, which is as soon as can be
         row.retaken = row.retaken or row.lease is not None
         row.lease = None
-        row.save(update_fields=row.move_to(verdict, now) | {"lease", "retaken"})
-        if not row.is_open and not is_at_it:
+        touched = row.move_to(verdict, now) | {"lease", "retaken", "tries"}
+        if not row.is_open and is_at_it:
+            record.count_tries([row])  # the worker itself ends what it has begun
+        elif not row.is_open:
             record.mark_interrupted([row], now)
+        row.save(update_fields=touched)
         return row

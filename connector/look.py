@@ -271,7 +271,7 @@ def _close_checks(
         else _answer(sightings[row.pk], alone=len(step.user_ids) == 1)
         for row in rows
     }
-    closed = record.close_checks(step.attempts, rows, exchange, answers)
+    closed = record.close_checks(step.attempts, rows, exchange, error, answers)
     for row in rows:
         row.check_attempt = closed[row.pk].pk if needs_look(row) else None
         batch.touch(row, "check_attempt")

@@ -85,7 +85,10 @@ def _new_attempt(row: AgentConnection, kind: Kind, call: Call, now: datetime) ->
 
 def close(attempts: Iterable[Attempt], exchange: Exchange, error: ServiceError | None) -> None:
     """The same end for all of them, in one statement."""
-    columns = _end_columns(exchange, error)
+    _end(attempts, _end_columns(exchange, error))
+
+
+def _end(attempts: Iterable[Attempt], columns: Mapping[str, Any]) -> None:
     Attempt.objects.filter(pk__in=[attempt.pk for attempt in attempts]).update(**columns)
 
 
@@ -110,11 +113,11 @@ def close_each(
 def close_token(
     attempts: Iterable[Attempt], exchange: Exchange, error: ServiceError | None
 ) -> None:
-    """As close(), but the body of an answer that holds a token is never kept."""
-    close(attempts, exchange, error)
+    """As close(), but the body of an answer that holds a token is never written anywhere."""
+    columns = _end_columns(exchange, error)
     if exchange.is_success:
-        ids = [attempt.pk for attempt in attempts]
-        Attempt.objects.filter(pk__in=ids).update(response_body="(holds the token)")
+        columns["response_body"] = "(holds the token)"
+    _end(attempts, columns)
 
 
 def share_token_call(rows: Sequence[AgentConnection], attempt_id: uuid.UUID | None) -> None:
@@ -168,6 +171,7 @@ def close_checks(
     attempts: Mapping[uuid.UUID, Attempt],
     rows: Sequence[AgentConnection],
     exchange: Exchange,
+    error: ServiceError | None,
     answers: Mapping[uuid.UUID, Answer],
 ) -> dict[uuid.UUID, Attempt]:
     """Close each connection's check with its own answer; returns the attempt it went into.
@@ -194,16 +198,19 @@ def close_checks(
     _count_again(again, exchange)
     Attempt.objects.filter(pk__in=changed).update(reopened_at=None)
     insert(fresh)
-    _close_unheld([attempts[pk] for pk in attempts if pk not in closed], exchange)
+    _close_unheld([attempts[pk] for pk in attempts if pk not in closed], exchange, error)
     return closed
 
 
-def _close_unheld(attempts: Sequence[Attempt], exchange: Exchange) -> None:
+def _close_unheld(
+    attempts: Sequence[Attempt], exchange: Exchange, error: ServiceError | None
+) -> None:
     """The calls were made, although their connections were ended or taken away meanwhile."""
     if not attempts:
         return
     mine = Attempt.objects.filter(pk__in=[attempt.pk for attempt in attempts])
-    columns = {**_exchange_columns(exchange), "outcome": Outcome.OK, "detail": MOVED_ON}
+    end = {"outcome": outcome_of(error), "detail": str(error) if error else MOVED_ON}
+    columns = _exchange_columns(exchange) | end
     mine.filter(outcome__in=[Outcome.OPEN, Outcome.INTERRUPTED]).update(**columns)
     mine.filter(reopened_at__isnull=False).update(
         count=F("count") + 1, last_at=exchange.started_at, reopened_at=None
@@ -245,11 +252,18 @@ def mark_interrupted(rows: Iterable[AgentConnection], now: datetime) -> None:
     retaken = {row.pk: row for row in rows if row.retaken}
     if not retaken:
         return
-    left = Attempt.objects.filter(connection_id__in=list(retaken))
-    _interrupt(left, now)
-    tries = left.filter(kind=Kind.DELIVERY).order_by().values_list("connection_id")
-    for pk, number in tries.annotate(Max("number")):
-        retaken[pk].tries = max(retaken[pk].tries, number)
+    _interrupt(Attempt.objects.filter(connection_id__in=list(retaken)), now)
+    count_tries(retaken.values())
+
+
+def count_tries(rows: Iterable[AgentConnection]) -> None:
+    """How often delivery was tried, as the attempts tell it: a worker writes it down with the
+    end of the last one."""
+    mine = {row.pk: row for row in rows}
+    made = Attempt.objects.filter(connection_id__in=list(mine), kind=Kind.DELIVERY)
+    tries = made.order_by().values_list("connection_id").annotate(Max("number"))
+    for pk, number in tries:
+        mine[pk].tries = max(mine[pk].tries, number)
 
 
 def interrupt_abandoned(now: datetime) -> int:

@@ -37,11 +37,12 @@ def work(lease: uuid.UUID, ids: Sequence[uuid.UUID], clock: Clock = clock.now) -
         logger.warning("The database failed in a batch of %d connections: %s", len(ids), exc)
         _hand_back(lease, ids, clock)
     except Exception as exc:
-        logger.exception("A batch of %d connections failed", len(ids))
         if len(ids) > 1:
+            logger.exception("A batch of %d connections failed", len(ids))
             for pk in ids:
                 work(lease, [pk], clock)
         else:
+            logger.exception("Connection %s failed", *ids)
             _fail(lease, ids, exc, clock)
 
 

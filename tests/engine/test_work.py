@@ -9,9 +9,10 @@ from cryptography.fernet import Fernet
 from django.db import DataError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from connector import access, intervene, record, trouble, work
+from connector import access, intervene, record, tell, trouble, work
 from connector.claim import claim
 from connector.domain import TroubleKind
+from connector.explain import explain
 from connector.models import AgentConnection, AgentName, Attempt, GenesysAccess, Tenant, Trouble
 from tests.engine.conftest import (
     AUTO_QUEUE,
@@ -764,6 +765,62 @@ def test_what_a_person_cancelled_during_a_check_stays_cancelled(
     )
 
 
+def test_a_post_that_was_on_its_way_when_a_person_cancelled_is_not_called_untold(
+    desk: Desk, genesys: Genesys, lynn: Lynn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer, row = desk.ring(AUTO_QUEUE)
+    AgentName.objects.create(
+        tenant=desk.tenant, user_id=offer["userId"], name="Ana", learnt_at=desk.clock.now
+    )
+    send_all = tell.send_all
+
+    def cancelled_meanwhile(*args: Any) -> Any:
+        intervene.cancel(row.pk, desk.clock.now)
+        yield from send_all(*args)
+
+    monkeypatch.setattr(tell, "send_all", cancelled_meanwhile)
+
+    desk.work()
+
+    assert ("cancelled", "cancelled_by_person") == ended(row)
+    assert ("ok", 1) == (row.attempts.get(kind="delivery").outcome, row.tries)
+    assert "until then Lynn had not accepted it (1 try)" in explain(row)
+
+
+def test_a_post_that_died_with_its_worker_is_not_called_untold_when_a_person_cancels(
+    desk: Desk, genesys: Genesys, lynn: Lynn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer, row = desk.ring(AUTO_QUEUE)
+    AgentName.objects.create(
+        tenant=desk.tenant, user_id=offer["userId"], name="Ana", learnt_at=desk.clock.now
+    )
+
+    def power_cut(*args: Any) -> Any:
+        raise SystemExit
+
+    monkeypatch.setattr(tell, "send_all", power_cut)
+    with pytest.raises(SystemExit):
+        desk.work()
+
+    intervene.cancel(row.pk, desk.clock.forward(16))
+
+    assert ("cancelled", "cancelled_by_person") == ended(row)
+    assert ("interrupted", 1) == (row.attempts.get(kind="delivery").outcome, row.tries)
+
+
+def test_a_check_that_failed_while_its_connection_moved_on_is_not_called_well(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    _, row = desk.ring()
+    genesys.status_answers = [OVERLOADED]
+    genesys.during_status.append(lambda: intervene.cancel(row.pk, desk.clock.now))
+
+    desk.look()
+
+    check = row.attempts.get(kind="status")
+    assert ("unavailable", "api.example.com answered 503") == (check.outcome, check.detail)
+
+
 def test_a_check_of_a_connection_that_was_cancelled_meanwhile_counts_as_a_call(
     desk: Desk, genesys: Genesys, lynn: Lynn
 ) -> None:
@@ -927,6 +984,7 @@ def test_a_surprise_of_our_own_is_loud_and_hits_one_connection_alone(
     assert ("failed", "internal_error") == ended(poisoned)
     assert ("delivered", "delivered") == ended(row)
     assert "A batch of 2 connections failed" in caplog.text
+    assert f"Connection {poisoned.pk} failed" in caplog.text
 
 
 class _Surprise(dict):  # type: ignore[type-arg]
@@ -935,7 +993,7 @@ class _Surprise(dict):  # type: ignore[type-arg]
 
 
 def test_a_secret_that_cannot_be_read_is_said_to_be_so(
-    desk: Desk, genesys: Genesys, lynn: Lynn, settings: Any
+    desk: Desk, genesys: Genesys, lynn: Lynn, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, row = desk.ring()
     settings.FIELD_KEYS = [Fernet.generate_key().decode()]
@@ -944,6 +1002,7 @@ def test_a_secret_that_cannot_be_read_is_said_to_be_so(
 
     assert ("failed", "internal_error") == ended(row)
     assert "PORTAL_FIELD_KEYS" in row.trouble_detail
+    assert f"Connection {row.pk} failed: A stored secret" in caplog.text
 
 
 def test_until_its_deadline_the_secret_may_become_readable_again(
@@ -1176,3 +1235,19 @@ def test_tries_count_on_after_a_crash(desk: Desk, genesys: Genesys, lynn: Lynn) 
     assert ("delivered", "delivered") == ended(row)
     assert [1, 2] == [each.number for each in row.attempts.filter(kind="delivery")]
     assert 2 == row.tries
+
+
+def test_a_token_is_written_nowhere_but_encrypted(desk: Desk, genesys: Genesys, lynn: Lynn) -> None:
+    offer, _ = desk.ring()
+    genesys.agent_is(offer, "interact")
+    written: list[str] = []
+
+    def noted(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        written.append(repr(params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(noted):
+        desk.look()
+
+    assert 1 == genesys.tokens_given
+    assert "token-1" not in "".join(written)
