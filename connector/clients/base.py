@@ -4,12 +4,14 @@ No redirects, no proxies, no .netrc, no cookies, no retries, no decompression: w
 what came back is exactly what the audit shows. `send` never raises for what others do wrong.
 """
 
+import functools
 import hashlib
 import http.client
 import json
 import os
 import socket
 import ssl
+import threading
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ from connector.clients import guard
 from connector.errors import ServiceError, ServiceRefused, ServiceUnavailable
 
 KEPT_BYTES = 16 * 1024
+KEPT_ALIVE = 300.0  # seconds
 LONGEST_WAIT = 24 * 3600  # seconds; who asks us to wait longer is taken to have said this
 USER_AGENT = "agent-connected-portal"
 AGAIN = frozenset({408, 425, 429})  # worth asking again, like every 5xx
@@ -285,6 +288,10 @@ class _EncryptedPool(connectionpool.HTTPSConnectionPool):
 class GuardedAdapter(HTTPAdapter):
     """Keeps connections alive; every new one passes the guard."""
 
+    def __init__(self) -> None:
+        self.good_until = time.monotonic() + KEPT_ALIVE
+        super().__init__(pool_connections=64, pool_maxsize=32, max_retries=0)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=_tls(), **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _EncryptedPool}
@@ -295,7 +302,9 @@ class GuardedAdapter(HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED"
 
 
+@functools.cache
 def _tls() -> ssl.SSLContext:
+    """Reading the certificate authorities takes a tenth of a second."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -303,14 +312,31 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-_adapters: list[GuardedAdapter] = []
+_adapters: list[GuardedAdapter] = []  # one at most
+_adapters_lock = threading.Lock()
 
 
 def _adapter() -> GuardedAdapter:
-    """One for the process; a forked child must not share its parent's connections."""
-    if not _adapters:
-        _adapters.append(GuardedAdapter(pool_connections=64, pool_maxsize=32, max_retries=0))
-    return _adapters[0]
+    """One for the process, whichever thread is first. A fresh one now and then, since hosts that
+    were busy once would keep their connections for good; the old one goes with its last call."""
+    with _adapters_lock:
+        if _adapters and time.monotonic() >= _adapters[0].good_until:
+            _adapters.clear()
+        if not _adapters:
+            _adapters.append(GuardedAdapter())
+        return _adapters[0]
 
 
-os.register_at_fork(after_in_child=_adapters.clear)
+def prepare() -> None:
+    """Load before a fork what the children would each load for their first call."""
+    _tls()
+
+
+def _forget_adapter() -> None:
+    """A forked child must not share its parent's connections, nor a lock that somebody held."""
+    global _adapters_lock
+    _adapters_lock = threading.Lock()
+    _adapters.clear()
+
+
+os.register_at_fork(after_in_child=_forget_adapter)

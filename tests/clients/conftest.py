@@ -83,8 +83,10 @@ def trusted(authority, monkeypatch):
     """The same authority, now trusted as those of the system are."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
     monkeypatch.setattr(base, "_adapters", [])
+    base._tls.cache_clear()
     base._adapter()
     yield authority
+    base._tls.cache_clear()
     for adapter in base._adapters:
         adapter.close()
 

@@ -1,18 +1,21 @@
 """One HTTP call: whatever the other side does, an Exchange says in words what came of it."""
 
+import gc
 import gzip
 import json
 import os
 import socket
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from connector.clients import guard
+from connector.clients import base, guard
 from connector.clients.base import KEPT_BYTES, Call, Exchange, json_body, send
 from connector.errors import AddressNotAllowed, ServiceRefused, ServiceUnavailable
 from connector.threads import send_all
+from tests.system.portal import wait_until
 
 from .servers import HOST, answer, closes, drips, hangs, resets, says, serving
 
@@ -93,6 +96,37 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced():
 
         assert (first.status, second.status) == (200, 200)
         assert len(server.connections) == 2
+
+
+def test_connections_are_not_kept_for_good(monkeypatch):
+    """A host that was busy once would keep them open, be it gone or silent ever since."""
+    monkeypatch.setattr(base, "_adapters", [])
+    monkeypatch.setattr(base, "KEPT_ALIVE", 0)
+    with serving(says()) as server:
+        get(server.url)
+        gc.collect()
+        get(server.url)
+
+        assert len(server.connections) == 2
+        wait_until(lambda: server.connections[0].fileno() == -1, 20, "the first one is closed")
+
+
+def test_threads_that_make_the_first_calls_share_one_adapter(monkeypatch):
+    """Each would load the certificate authorities: 32 times a tenth of a second, and 1.5 MB."""
+    monkeypatch.setattr(base, "_adapters", [])
+    made = []
+    loads = base.GuardedAdapter.__init__
+
+    def slowly(adapter):
+        made.append(adapter)
+        threading.Event().wait(0.05)
+        loads(adapter)
+
+    monkeypatch.setattr(base.GuardedAdapter, "__init__", slowly)
+    with ThreadPoolExecutor(8) as pool:
+        used = list(pool.map(lambda _: base._adapter(), range(8)))
+
+    assert (len(made), len(set(map(id, used)))) == (1, 1)
 
 
 def test_a_fork_does_not_share_connections():

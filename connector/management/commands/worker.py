@@ -17,6 +17,7 @@ from django.db import DatabaseError, InterfaceError, connections
 from django_q.cluster import Cluster
 
 from connector import clock
+from connector.clients import base
 from connector.heartbeat import own_name
 from connector.models import Heartbeat
 from connector.processes import fork, kill_group
@@ -52,6 +53,7 @@ class Supervisor:
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        base.prepare()
         while not self.is_stopping:
             if self.cluster is None:
                 self._start()
