@@ -41,7 +41,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         for name, value in {
             "bind": str(self.bind),
-            "worker_class": "gthread",
+            "worker_class": "connector.management.reception.Worker",
             "workers": settings.WEB_PROCESSES,
             "threads": settings.WEB_THREADS,
             "keepalive": 75,
