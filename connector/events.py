@@ -19,6 +19,16 @@ MAX_DEPTH = 20
 MAX_ID = 100
 USER_START, ACD_END, USER_END = "user.start", "acd.end", "user.end"
 
+# Genesys detail events, user.end: any of these may be missing, and a user.start has none of them.
+_OF_ENDS = (
+    "disconnectType",
+    "interactingDurationMs",
+    "heldDurationMs",
+    "alertingDurationMs",
+    "contactingDurationMs",
+    "dialingDurationMs",
+    "callbackDurationMs",
+)
 # No Unix time in ms that concerns us is this small, and none in seconds this large.
 _SECONDS_BELOW = 100_000_000_000
 # Outside of these a time is a mistake, and at the ends of the calendar sums with it fail.
@@ -160,13 +170,13 @@ def _object(content: Mapping[str, Any], name: str) -> dict[str, Any]:
 def _kind(topic: str, fields: Mapping[str, Any]) -> str | None:
     """Which of our three topics this is; None for any other one.
 
-    Genesys detail events: only acd.end has an outcome and only user.end has durations, so a
-    body without a topic still tells which it is; with neither it is a user.start.
+    Genesys detail events: only acd.end has an outcome and only what has ended has durations, so
+    a body without a topic still tells which it is; with neither it is a user.start.
     """
     if not topic:
         if _has(fields, "acdOutcome") or _has(fields, "answeredUserId"):
             return ACD_END
-        return USER_END if _has(fields, "interactingDurationMs") else USER_START
+        return USER_END if any(_has(fields, name) for name in _OF_ENDS) else USER_START
     dotted = "." + topic.lower()
     return next((kind for kind in _PARSERS if dotted.endswith("." + kind)), None)
 
@@ -183,6 +193,10 @@ class _Fields:
         self.wrong: dict[str, str] = {}
 
     def text(self, name: str, *, required: bool = False, limit: int = MAX_ID) -> str:
+        return self.verbatim(name, required=required, limit=limit).strip()
+
+    def verbatim(self, name: str, *, required: bool = False, limit: int) -> str:
+        """A text with its spaces, unless it consists of nothing else."""
         value = self.fields.get(name)
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
@@ -190,7 +204,8 @@ class _Fields:
             value = ""
         elif not isinstance(value, str):
             return self._complain(name, "must be a text")
-        value = value.strip()
+        if not value.strip():
+            value = ""
         if value != _printable(value):
             return self._complain(name, "contains characters that are no text")
         if len(value) > limit:
@@ -241,10 +256,10 @@ def _leg(fields: _Fields) -> dict[str, Any]:
         # Some letters of other alphabets become two in lower case.
         "media_type": fields.text("mediaType").lower()[:MAX_ID],
         "message_type": fields.text("messageType").lower()[:MAX_ID],
-        "provider": fields.text("provider", limit=255),
+        "provider": fields.verbatim("provider", limit=255),
         # The external id is whatever Lynn's side chose: an arbitrary text of any length.
-        "external_id": fields.text("addressTo", limit=MAX_BYTES)
-        or fields.text("to", limit=MAX_BYTES),
+        "external_id": fields.verbatim("addressTo", limit=MAX_BYTES)
+        or fields.verbatim("to", limit=MAX_BYTES),
         "event_time": fields.time("eventTime"),
     }
 

@@ -72,6 +72,7 @@ class EventsView(APIView):
 
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
+    http_method_names = ["post"]  # a 2xx means that an event is stored, so OPTIONS gets none
 
     @extend_schema(
         operation_id="post_event",
@@ -161,6 +162,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return JsonResponse({"error": "bad_request", "detail": detail}, status=400)
 
 
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Whoever mistypes an address of the API is told so in JSON too."""
+    if not request.path.startswith("/api/"):
+        return defaults.page_not_found(request, exception)
+    detail = _("There is nothing at this address; /api/v1/schema describes those that there are.")
+    return JsonResponse({"error": "not_found", "detail": detail}, status=404)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """A defect of ours: the log says which."""
     if not request.path.startswith("/api/"):
@@ -179,7 +188,7 @@ def _is_for_events(request: HttpRequest) -> bool:
 def authenticate(request: Request, slug: str, now: datetime) -> Tenant:
     """The tenant whose live token the request shows; raises Refusal 401, the same and after the
     same work for an unknown tenant as for a wrong token."""
-    tokens = directory.live_tokens(slug.replace("\x00", ""), now)  # PostgreSQL refuses a NUL
+    tokens = directory.live_tokens(slug.replace("\x00", "\ufffd"), now)  # PostgreSQL refuses a NUL
     stored = [token.digest for token in tokens] + [_NO_DIGEST] * (2 - len(tokens))
     shown = [digest_of(candidate) for candidate in _shown_tokens(request)]
     fits = [

@@ -7,6 +7,7 @@ from django.views.i18n import set_language
 
 # Refusals that come before a view is found, such as a host that is not ours.
 handler400 = "connector.webhook.bad_request"
+handler404 = "connector.webhook.not_found"
 handler500 = "connector.webhook.server_error"
 
 urlpatterns = [

@@ -160,11 +160,14 @@ def test_the_topic_of_the_envelope_counts_where_its_detail_has_none(payload):
     [
         ({}, UserStart),
         ({"userId": "u", "interactingDurationMs": 0}, UserEnd),
+        ({"alertingDurationMs": "44818"}, UserEnd),
+        ({"disconnectType": "CLIENT"}, UserEnd),
         ({"acdOutcome": "ABANDON"}, AcdEnd),
         ({"answeredUserId": "u"}, AcdEnd),
         ({"acdOutcome": "", "answeredUserId": None, "interactingDurationMs": ""}, UserStart),
+        ({"disconnectType": "", "heldDurationMs": None}, UserStart),
     ],
-    ids=["nothing", "durations", "outcome", "who answered", "all empty"],
+    ids=str,
 )
 def test_without_a_topic_the_body_tells_the_kind(fields, kind):
     assert kind is type(read({"conversationId": "c", "userId": "u", **fields}))
@@ -258,6 +261,13 @@ def test_an_empty_time_is_none(value):
 def test_the_external_id_may_be_called_to():
     assert start(to="lynn-1").external_id == "lynn-1"
     assert start(to="lynn-1", addressTo="lynn-2").external_id == "lynn-2"
+
+
+@pytest.mark.parametrize("address", [" lynn 1 ", "\tlynn-1\n", "lynn-1\u2028"])
+def test_what_is_passed_on_to_lynn_is_left_as_it_is(address):
+    event = start(addressTo=address, provider=address)
+
+    assert (address, address) == (event.external_id, event.provider)
 
 
 def test_an_external_id_may_be_a_number_and_long():

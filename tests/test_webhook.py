@@ -235,7 +235,9 @@ def test_without_a_live_token_nobody_gets_in(ask, headers):
     assert Event.objects.count() == 0
 
 
-@pytest.mark.parametrize("slug", ["no-such", "BANCO-SUR", "banco%00sur", "%00", "b" * 500, "ñ"])
+@pytest.mark.parametrize(
+    "slug", ["no-such", "BANCO-SUR", "banco-sur%00", "banco%00-sur", "%00", "b" * 500, "ñ"]
+)
 def test_an_unknown_tenant_looks_like_a_wrong_token(ask, token, slug):
     answer = ask(slug, Authorization=f"Bearer {token}")
 
@@ -370,12 +372,11 @@ def refused():
     return list(events.values_list("reason", flat=True))
 
 
-@pytest.mark.parametrize("method", ["get", "head", "put", "patch", "delete"])
+@pytest.mark.parametrize("method", ["get", "head", "put", "patch", "delete", "options"])
 def test_only_posts_are_taken(client, token, method):
     answer = getattr(client, method)(ADDRESS, headers={"X-Api-Key": token})
 
-    assert answer.status_code == 405
-    assert "POST" in answer["Allow"]
+    assert (405, "POST") == (answer.status_code, answer["Allow"])
     assert method == "head" or {"error", "detail"} == set(answer.json())
 
 
@@ -634,7 +635,16 @@ def test_a_host_that_is_not_ours_is_refused(client, tenant):
 
 
 def test_an_address_below_the_tenants_that_there_is_not_is_not_found(client, tenant):
-    assert client.post(f"/api/v1/tenants/{tenant.slug}/nothing").status_code == 404
+    for path in (f"tenants/{tenant.slug}/nothing", "tenants//events", "tenant", ""):
+        answer = client.post(f"/api/v1/{path}")
+
+        assert (404, "not_found") == (answer.status_code, answer.json()["error"])
+
+
+def test_a_person_at_an_address_that_there_is_not_gets_a_page(client, db):
+    answer = client.get("/nothing")
+
+    assert (404, "text/html; charset=utf-8") == (answer.status_code, answer["Content-Type"])
 
 
 def test_a_connection_that_was_lost_meanwhile_is_opened_anew(post, start, monkeypatch):
