@@ -12,6 +12,8 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import F
+
 from connector import trouble
 from connector.clients import genesys
 from connector.clients.base import Exchange
@@ -46,8 +48,31 @@ class Pass:
     check_every: float = 0.0
 
 
+def admit(tenant_id: int, now: datetime) -> bool:
+    """Take the call of a batch of checks from the budget before the batch is claimed, so that
+    whoever has to wait for it keeps the place in the round. False where all calls are used up, or
+    another process is at them: ask again in a moment, but not before `short_until`."""
+    row = GenesysAccess.objects.select_for_update(skip_locked=True).filter(tenant=tenant_id).first()
+    if row is None:
+        row, is_new = GenesysAccess.objects.get_or_create(tenant_id=tenant_id)
+        if not is_new:
+            return False
+    if row.short_until and row.short_until > now:
+        return False
+    if wait := _take_calls(row, 1, now):
+        row.short_until = now + timedelta(seconds=wait)
+    row.save(update_fields=["calls_left", "refilled_at", "short_until"])
+    return not wait
+
+
+def give_back(tenant: Tenant) -> None:
+    """The call that a batch of checks was admitted with is not made after all."""
+    GenesysAccess.objects.filter(tenant=tenant).update(calls_left=F("calls_left") + 1)
+
+
 def take(tenant: Tenant, calls: int, now: datetime) -> Pass:
-    """Take `calls` calls from the budget and say which token to make them with.
+    """Take `calls` calls from the budget (0: they were paid for before) and say which token to
+    make them with.
 
     Raises ServiceUnavailable with `retry_after` where the tenant has to wait, TokenOnItsWay where
     that is for another worker alone, and what refused the last renewal of its token. Raises
@@ -81,7 +106,7 @@ def _count_ringing(access: GenesysAccess, tenant: Tenant, now: datetime) -> None
 def _pace(access: GenesysAccess, tenant: Tenant) -> float:
     """Seconds between two looks at one agent: what the tenant wants, or as many times that as the
     budget needs for all who are ringing. A multiple, so that all meet on the tenant's grid."""
-    needed = _calls_a_round(access) * 60 / (access.allowed_per_minute * SHARE)
+    needed = _calls_a_round(access) / _calls_a_second(access)
     return tenant.check_every * max(1, math.ceil(needed / tenant.check_every))
 
 
@@ -139,17 +164,28 @@ def _waiting_for_renewal(access: GenesysAccess) -> ServiceError:
 
 
 def _spend(access: GenesysAccess, calls: int, now: datetime) -> None:
-    per_second = access.allowed_per_minute * SHARE / 60
-    most = max(access.allowed_per_minute * BURST, 1.0)
-    passed = (now - access.refilled_at).total_seconds() if access.refilled_at else None
-    left = most if passed is None else min(most, access.calls_left + max(passed, 0) * per_second)
-    if left < min(calls, most):
-        wait = (min(calls, most) - left) / per_second
+    if wait := _take_calls(access, calls, now):
         turns = _calls_a_round(access) * random.random()  # noqa: S311  (all who wait come in turn)
         raise ServiceUnavailable(
-            "Genesys' call limit is used up", retry_after=wait + turns / per_second
+            "Genesys' call limit is used up", retry_after=wait + turns / _calls_a_second(access)
         )
+
+
+def _take_calls(access: GenesysAccess, calls: int, now: datetime) -> float:
+    """Take them if there are so many; else take none and return in how many seconds there will
+    be."""
+    most = max(access.allowed_per_minute * BURST, 1.0)
+    passed = (now - access.refilled_at).total_seconds() if access.refilled_at else None
+    gained = most if passed is None else max(passed, 0) * _calls_a_second(access)
+    left = min(most, access.calls_left + gained)
+    if left < min(calls, most):
+        return (min(calls, most) - left) / _calls_a_second(access)
     access.calls_left, access.refilled_at = left - calls, now
+    return 0.0
+
+
+def _calls_a_second(access: GenesysAccess) -> float:
+    return access.allowed_per_minute * SHARE / 60
 
 
 def fingerprint(tenant: Tenant) -> str:

@@ -43,7 +43,8 @@ class Batch:
 
     Methods that read or write rows belong inside a transaction. `posts` are opened deliveries,
     `answered` the rows of which we learnt that their agent answered. `policy` is the tenant's,
-    with checks as far apart as Genesys' limit needs.
+    with checks as far apart as Genesys' limit needs. `unpaid` calls are still to be taken from the
+    budget for the next look: none where the claim has paid for it.
     """
 
     lease: uuid.UUID
@@ -52,6 +53,7 @@ class Batch:
     policy: Policy
     began_at: datetime
     held_until: datetime
+    unpaid: int = 1
     posts: list[Post] = field(default_factory=list)
     answered: list[AgentConnection] = field(default_factory=list)
     _touched: dict[uuid.UUID, set[str]] = field(default_factory=lambda: defaultdict(set))

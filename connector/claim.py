@@ -8,6 +8,7 @@ from typing import Any, cast
 from django.db import connection, transaction
 from django.db.models import BooleanField, ExpressionWrapper, Min, Q
 
+from connector import access
 from connector.batch import LEASE
 from connector.clients.genesys import MAX_AGENTS
 from connector.domain import State
@@ -50,9 +51,10 @@ def claim(now: datetime, *, most: int, workers: int = 2) -> list[Claim]:
     """Take up to `most` batches that are due, from the tenant that has waited longest on.
 
     Each batch holds rows of one tenant and one state: checks of at most 50 agents, or as many
-    deliveries as are posted side by side. No row is in two batches, whoever else claims. One of
-    the `workers` there are is always left to other tenants, and half of them where this tenant's
-    Lynn has not answered for a second.
+    deliveries as are posted side by side. No row is in two batches, whoever else claims. Checks
+    keep their place while the tenant's calls to Genesys are used up; those taken are paid for.
+    One of the `workers` there are is always left to other tenants, and half of them where this
+    tenant's Lynn has not answered for a second.
     """
     with connection.cursor() as cursor:
         cursor.execute(_DUE, [_adapted(now)])
@@ -90,8 +92,12 @@ def _claim(tenant_id: int, state: State, now: datetime) -> Claim | None:
     with transaction.atomic():
         rows, most = due, SIDE_BY_SIDE
         if state == State.CHECKING:
+            if not access.admit(tenant_id, now):
+                return None
             agents = due.order_by().values("user_id").annotate(first=Min("due_at"))
-            chosen = agents.order_by("first").values_list("user_id", flat=True)[:MAX_AGENTS]
+            chosen = agents.order_by("first", "user_id").values_list("user_id", flat=True)[
+                :MAX_AGENTS
+            ]
             rows, most = due.filter(user_id__in=list(chosen)), MOST_ROWS
         waiting = rows.select_for_update(skip_locked=True).order_by("due_at")
         ids = list(waiting.values_list("pk", flat=True)[:most])

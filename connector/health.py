@@ -66,9 +66,9 @@ def _worker() -> str:
 
 
 def _overdue() -> str:
-    oldest = AgentConnection.objects.filter(due_at__isnull=False).order_by("due_at")
-    due_at = oldest.values_list("due_at", flat=True).first()
-    late = clock.now() - due_at if due_at else timedelta(0)
+    now = clock.now()
+    due_at = AgentConnection.objects.oldest_due(now)
+    late = now - due_at if due_at else timedelta(0)
     return "ok" if late <= OVERDUE_AFTER else f"oldest work is {late.total_seconds():.0f} s late"
 
 

@@ -57,7 +57,7 @@ def open_look(batch: Batch, rows: Sequence[AgentConnection]) -> Look | None:
     if not rows:
         return None
     try:
-        entry = access.take(batch.tenant, calls=1, now=batch.clock())
+        entry = access.take(batch.tenant, calls=batch.unpaid, now=batch.clock())
     except TokenOnItsWay:
         _wait_for_token(batch, rows)
         return None
@@ -69,6 +69,7 @@ def open_look(batch: Batch, rows: Sequence[AgentConnection]) -> Look | None:
     except SecretUnreadable as exc:
         blind(batch, rows, ServiceRefused(str(exc)), Reason.INTERNAL_ERROR)
         return None
+    batch.unpaid = 1
     batch.policy = replace(batch.policy, check_every=entry.check_every)
     return _open_token(batch, rows) if entry.renew else _open_status(batch, rows, entry.token)
 

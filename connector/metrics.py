@@ -176,10 +176,10 @@ def _open(now: datetime) -> Iterator[Metric]:
         for state in OPEN:
             open_now.add_metric([slug, state], numbers.get((tenant_id, state), 0))
     yield open_now
-    oldest = rows.order_by("due_at").values_list("due_at", flat=True).first()
+    oldest = AgentConnection.objects.oldest_due(now)
     yield _gauge(
         "portal_overdue_seconds",
-        "How late the oldest due work is; 0 if none is late.",
+        "How late the oldest due work is, waiting for Genesys' limit left out; 0 if none is late.",
         _seconds(now - oldest) if oldest else 0,
     )
     yield _gauge(

@@ -34,6 +34,7 @@ CHORE_EVERY = 1.0  # seconds
 ORDINARY_EVERY = 1.0  # seconds
 ORDINARY_PAUSE = 10.0  # seconds, while Redis is away
 PAUSE_AFTER_FAILURE = 0.5  # seconds
+IN_VAIN = 10  # times as long as a look that took nothing has cost, until the next
 BATCHES = 2  # claimed at a time: what waits for a worker uses its lease up
 
 Packed = list[tuple[Any, str]]
@@ -86,7 +87,7 @@ class TableIsQueue:
         return True
 
     def _batches(self) -> Packed:
-        now = clock.now()
+        now, began = clock.now(), time.monotonic()
         self._next_due = next_due()
         if self._next_due is None or self._next_due > now:
             self._is_more_due, self._gather = False, 0.0
@@ -95,7 +96,9 @@ class TableIsQueue:
         taken = sum(len(each.ids) for each in claims)
         is_full = any(len(each.ids) >= SIDE_BY_SIDE for each in claims)
         self._is_more_due = is_full or len(claims) == BATCHES
-        self._gather = min(POLL, GATHER * taken) if taken else POLL_BUSY  # others' turn is due
+        self._gather = min(POLL, GATHER * taken)
+        if not claims:  # others' turn is due, or calls to Genesys are used up
+            self._gather = min(POLL, max(POLL_BUSY, IN_VAIN * (time.monotonic() - began)))
         self._last_work = time.monotonic()
         return [
             _task("connector.tasks.work", str(each.lease), [str(pk) for pk in each.ids])

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 
-from connector import clock, look, names, record, tell
+from connector import access, clock, look, names, record, tell
 from connector.batch import Batch, Clock, locked_rows
 from connector.decide import Verdict
 from connector.domain import Reason, State
@@ -81,6 +81,8 @@ def _take(
     now = clock()
     held_until = min(row.due_at or now for row in rows)
     batch = Batch(lease, clock, tenant, tenant.policy, now, held_until)
+    if any(row.state == State.CHECKING for row in rows):
+        batch.unpaid = 0
     record.mark_interrupted(rows, now)
     for row in rows:
         row.tenant = batch.tenant
@@ -89,6 +91,8 @@ def _take(
     names.fill(batch, rows)
     tell.open_posts(batch, [row for row in rows if names.is_ready(row)])
     step = look.open_look(batch, [row for row in rows if look.needs_look(row)])
+    if not batch.unpaid:
+        access.give_back(tenant)
     batch.save(rows)
     return batch, step
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from connector import health
-from connector.models import AgentConnection, Heartbeat, Tenant
+from connector.models import AgentConnection, GenesysAccess, Heartbeat, Tenant
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +84,20 @@ def test_work_is_long_overdue(client: Client) -> None:
 
     assert 503 == answer.status_code
     assert "oldest work is 60 s late" == answer.json()["overdue"]
+
+
+def test_checks_that_wait_for_the_limit_of_genesys_are_not_late_work_of_ours(
+    client: Client,
+) -> None:
+    beat()
+    overdue(60)
+    short = GenesysAccess.objects.create(tenant=Tenant.objects.get(), short_until=timezone.now())
+
+    assert "ok" == client.get("/readyz").json()["overdue"]
+
+    short.short_until -= timedelta(seconds=20)
+    short.save()
+    assert "oldest work is 60 s late" == client.get("/readyz").json()["overdue"]
 
 
 def test_a_database_that_is_away_is_said_to_be(client: Client) -> None:

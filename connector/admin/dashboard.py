@@ -221,8 +221,7 @@ def _workers(now: datetime) -> Workers:
         Worker(beat.name, beat.seen_at, now - beat.seen_at <= SILENT_AFTER)
         for beat in beats[:MOST_WORKERS]
     ]
-    due = AgentConnection.objects.filter(due_at__isnull=False).order_by("due_at")
-    oldest = due.values_list("due_at", flat=True).first()
+    oldest = AgentConnection.objects.oldest_due(now)
     return Workers(rows, oldest, now - oldest if oldest else timedelta(0))
 
 

@@ -68,11 +68,10 @@ def _worker(worker: Heartbeat, now: datetime) -> dict[str, Any]:
 
 def _work(now: datetime) -> list[tuple[str, Any]]:
     open_ones = AgentConnection.objects.filter(due_at__isnull=False)
-    overdue = open_ones.filter(due_at__lt=now)
-    oldest = overdue.order_by("due_at").values_list("due_at", flat=True).first()
+    oldest = AgentConnection.objects.oldest_due(now)
     return [
         (_("Open connections"), _counted(open_ones)),
-        (_("Due now"), _counted(overdue)),
+        (_("Due now"), _counted(AgentConnection.objects.due_by(now))),
         (_("Longest overdue"), lasting(now - oldest) if oldest else _("nothing")),
     ]
 
@@ -113,18 +112,19 @@ def _state_of(chore: Chore, now: datetime) -> Any:
 
 def _tenants(now: datetime) -> list[dict[str, Any]]:
     genesys = {each.tenant_id: each for each in GenesysAccess.objects.defer("token")}
+    short = set(GenesysAccess.short_of_calls(now).values_list("tenant_id", flat=True))
     lynn = {each.tenant_id: each for each in LynnAccess.objects.all()}
     return [
         {
             "tenant": tenant,
-            **_genesys(genesys.get(tenant.pk), now),
+            **_genesys(genesys.get(tenant.pk), now, is_short=tenant.pk in short),
             **_lynn(lynn.get(tenant.pk)),
         }
         for tenant in Tenant.objects.order_by("name").only("name")
     ]
 
 
-def _genesys(access: GenesysAccess | None, now: datetime) -> dict[str, Any]:
+def _genesys(access: GenesysAccess | None, now: datetime, *, is_short: bool) -> dict[str, Any]:
     if access is None:
         return {"genesys": badge("still", _("Not asked yet")), "allowed": "", "ringing": ""}
     if access.blocked_until and access.blocked_until > now:
@@ -132,6 +132,8 @@ def _genesys(access: GenesysAccess | None, now: datetime) -> dict[str, Any]:
         state = badge("warn", words)
     elif access.trouble:
         state = badge("bad", Reason(access.trouble).label)
+    elif is_short:
+        state = badge("warn", _("All calls used: agents take turns"))
     else:
         state = badge("good", _("Well"))
     return {

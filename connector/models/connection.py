@@ -22,6 +22,7 @@ from connector.domain import (
     Trigger,
     new_id,
 )
+from connector.models.genesys import GenesysAccess
 from connector.models.tenant import Tenant
 
 
@@ -39,6 +40,16 @@ NEEDS_A_PERSON = Q(acknowledged_at__isnull=True) & (
 
 
 class ConnectionQuerySet(models.QuerySet["AgentConnection"]):
+    def due_by(self, now: datetime) -> "ConnectionQuerySet":
+        """What the portal should be at; not checks that wait for Genesys' limit of calls, which
+        keep their place and have been due for as long as a round takes."""
+        short = GenesysAccess.short_of_calls(now).values("tenant")
+        return self.filter(due_at__lte=now).exclude(state=State.CHECKING, tenant__in=short)
+
+    def oldest_due(self, now: datetime) -> datetime | None:
+        """When the longest waiting of what the portal should be at came due."""
+        return self.due_by(now).order_by("due_at").values_list("due_at", flat=True).first()
+
     def supersede_older(self, row: "AgentConnection", now: datetime) -> None:
         """End older offers of this row's conversation to other agents: this agent answered.
 

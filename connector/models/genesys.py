@@ -1,10 +1,14 @@
 """What all processes know of a tenant's Genesys."""
 
+from datetime import datetime, timedelta
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from connector.models.secret import Secret, SecretField
 from connector.models.tenant import Tenant
+
+SHORT_FOR = timedelta(seconds=5)
 
 
 class GenesysAccess(models.Model):
@@ -12,7 +16,8 @@ class GenesysAccess(models.Model):
 
     One row a tenant, made when first needed. The token belongs to the credentials whose
     `fingerprint` stands beside it. Budget: `calls_left` at `refilled_at`, growing by a share of
-    `allowed_per_minute`; no call at all before `blocked_until` (Genesys API: Retry-After).
+    `allowed_per_minute`; no call at all before `blocked_until` (Genesys API: Retry-After). While
+    the calls are used up, the next check can be made at `short_until`.
     `ringing` agents were waited for at `counted_at`, which says how often each can be looked at.
     Until `bulk_refused_until` agents are asked for one by one, since Genesys refused to answer for
     several at once; `one_by_one_since` is set when it has answered so, and shown to people.
@@ -29,6 +34,7 @@ class GenesysAccess(models.Model):
     calls_left = models.FloatField(default=0)
     refilled_at = models.DateTimeField(null=True)
     blocked_until = models.DateTimeField(null=True)
+    short_until = models.DateTimeField(null=True)
     ringing = models.PositiveIntegerField(default=0)
     counted_at = models.DateTimeField(null=True)
     bulk_refused_until = models.DateTimeField(null=True)
@@ -44,6 +50,12 @@ class GenesysAccess(models.Model):
 
     def __str__(self) -> str:
         return f"Genesys of {self.tenant}"
+
+    @classmethod
+    def short_of_calls(cls, now: datetime) -> "models.QuerySet[GenesysAccess]":
+        """Those whose calls are used up, or were just now: a call that came free meanwhile does
+        not end the wait of all."""
+        return cls.objects.filter(short_until__gt=now - SHORT_FOR)
 
 
 class AgentName(models.Model):

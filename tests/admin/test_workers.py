@@ -34,6 +34,16 @@ def test_it_shows_who_works_and_what_is_overdue(root, tenant):
     assert "90" in shown
 
 
+def test_it_shows_whose_agents_wait_for_the_limit_of_genesys(root, tenant):
+    make_connection(tenant, due_at=timezone.now() - timedelta(seconds=90), **RINGING)
+    GenesysAccess.objects.create(tenant=tenant, short_until=timezone.now(), ringing=2000)
+
+    shown = root.get(PAGE).text
+
+    assert "All calls used: agents take turns" in shown
+    assert "90" not in shown
+
+
 def test_it_shows_the_timetable(root):
     now = timezone.now()
     later = now + timedelta(minutes=1)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from connector.claim import claim
-from connector.models import AgentConnection, Tenant
+from connector.models import AgentConnection, GenesysAccess, Tenant
 from tests.engine.conftest import AUTO_QUEUE, Desk
 
 DONE = {"state": "delivered", "reason": "delivered"}
@@ -141,3 +141,51 @@ def test_a_lonely_worker_serves_everybody(desk: Desk) -> None:
     desk.ring(AUTO_QUEUE)
 
     assert 1 == len(claim(desk.clock.now, most=10, workers=1))
+
+
+def with_calls(desk: Desk, left: float) -> GenesysAccess:
+    return GenesysAccess.objects.create(
+        tenant=desk.tenant, allowed_per_minute=300, calls_left=left, refilled_at=desk.clock.now
+    )
+
+
+def test_checks_keep_their_place_while_calls_to_genesys_are_used_up(desk: Desk) -> None:
+    rung = []
+    for number in range(120):
+        rung.append(desk.ring(userId=f"agent-{number}")[1].pk)
+        AgentConnection.objects.filter(pk=rung[-1]).update(due_at=desk.clock.forward(0.1))
+    with_calls(desk, 1)
+
+    claims = [
+        claim(desk.clock.forward(seconds), most=9, workers=9) for seconds in (0, 0.1, 0.1, 0.1, 0.3)
+    ]
+
+    assert [[rung[:50]], [], [], [rung[50:100]], [rung[100:]]] == [
+        [sorted(each.ids, key=rung.index) for each in taken] for taken in claims
+    ]
+
+
+def test_who_waits_for_genesys_keeps_no_neighbour_and_no_delivery_waiting(desk: Desk) -> None:
+    other = of_another_tenant(desk)
+    _, held_up = desk.ring()
+    _, delivery = desk.ring(AUTO_QUEUE)
+    _, neighbour = other.ring()
+    desk.clock.forward(10)
+    with_calls(desk, 0)
+
+    claims = claim(desk.clock.now, most=9)
+
+    assert {delivery.pk, neighbour.pk} == rows_of(*claims)
+    assert held_up.due_at == AgentConnection.objects.get(pk=held_up.pk).due_at
+
+
+def test_who_waits_for_genesys_is_not_late_work_of_ours(desk: Desk) -> None:
+    desk.ring()
+    now = desk.clock.forward(60)
+    assert AgentConnection.objects.oldest_due(now)
+    with_calls(desk, 0)
+
+    claim(now, most=9)
+
+    assert AgentConnection.objects.oldest_due(now) is None
+    assert AgentConnection.objects.oldest_due(desk.clock.forward(10))

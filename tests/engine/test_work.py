@@ -31,6 +31,8 @@ from tests.engine.conftest import (
     _json,
 )
 
+FULL = 45.0  # calls: 15 % of a minute of 300
+
 
 def ended(row: AgentConnection) -> tuple[str, str]:
     row.refresh_from_db()
@@ -519,6 +521,26 @@ def test_a_short_limit_stretches_the_checks_of_all(desk: Desk, genesys: Genesys)
     due = AgentConnection.objects.filter(checks=1).values_list("due_at", flat=True)
     assert 120 == len(due)
     assert {True} == {4 < (at - desk.clock.now).total_seconds() <= 8 for at in due}
+
+
+def test_a_check_costs_one_call_of_the_budget(desk: Desk, genesys: Genesys) -> None:
+    desk.ring()
+
+    desk.look()
+
+    assert ["token", "status"] == genesys.calls
+    assert FULL - 1 == GenesysAccess.objects.get().calls_left
+
+
+def test_a_call_that_is_not_made_goes_back_to_the_budget(desk: Desk, genesys: Genesys) -> None:
+    _, row = desk.ring()
+    AgentConnection.objects.update(superseded_at=desk.clock.now)
+
+    desk.look()
+
+    assert ("not_answered", "superseded") == ended(row)
+    assert [] == genesys.calls
+    assert FULL == GenesysAccess.objects.get().calls_left
 
 
 def test_what_genesys_said_of_others_is_not_kept_with_a_connection(
