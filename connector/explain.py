@@ -262,6 +262,24 @@ def _address_not_allowed(case: Case) -> str:
     )
 
 
+def _name_unavailable(case: Case) -> str:
+    if case.connection.trouble == Reason.GENESYS_UNAVAILABLE:
+        return _(
+            "%(answer)s, but Genesys could not be asked for the agent's name within %(allowed)s"
+            "%(said)s; deliver again once Genesys works."
+        )
+    if case.connection.trouble == Reason.INTERNAL_ERROR:
+        return _(
+            "%(answer)s, but the portal itself could not ask for the agent's name%(said)s; correct "
+            "that, then deliver again."
+        )
+    return _(
+        "%(answer)s, but Genesys did not give the agent's name within %(allowed)s%(said)s; give "
+        "the OAuth client's role the permission for agent state names, or let the tenant tell "
+        "Lynn without a name."
+    )
+
+
 def _cancelled(case: Case) -> str:
     if case.connection.tries:  # of which one may have arrived, although no answer came
         return _(
@@ -319,6 +337,7 @@ VARYING: dict[str, Callable[[Case], str]] = {
     Reason.ANSWERED_AND_OVER: _answered_and_over,
     Reason.GENESYS_CREDENTIALS_REFUSED: _credentials_refused,
     Reason.ADDRESS_NOT_ALLOWED: _address_not_allowed,
+    Reason.NAME_UNAVAILABLE: _name_unavailable,
     Reason.CANCELLED_BY_PERSON: _cancelled,
 }
 
@@ -369,11 +388,6 @@ FIXED: dict[str, object] = {
     Reason.LYNN_REFUSED: gettext_lazy(
         "%(answer)s, but Lynn refused to be told%(said)s; correct Lynn's address or the extra "
         "headers of the tenant, then deliver again."
-    ),
-    Reason.NAME_UNAVAILABLE: gettext_lazy(
-        "%(answer)s, but Genesys did not give the agent's name within %(allowed)s%(said)s; give "
-        "the OAuth client's role the permission for agent state names, or let the tenant tell "
-        "Lynn without a name."
     ),
     Reason.INTERNAL_ERROR: gettext_lazy(
         "The portal itself failed%(said)s; whoever looks after it finds more in its log under "

@@ -58,8 +58,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if refused:
         return refused
     registry = CollectorRegistry()
-    registry.register(_Database(clock.now()))
     try:
+        registry.register(_Database(clock.now()))
         content = generate_latest(registry)
     except Error as exc:
         logger.error("The metrics cannot be read: %s", exc)

@@ -48,6 +48,13 @@ PHRASES = (
         "A stored secret cannot be read with any of PORTAL_FIELD_KEYS; put the key that it was "
         "stored with back, or enter the secret again."
     ),
+    gettext_noop("%(host)s answered %(status)s: several agents cannot be asked for at once"),
+    gettext_noop("%(host)s answered %(status)s: the token was not accepted any more"),
+    gettext_noop("nothing was sent: this worker had too much to do"),
+    gettext_noop("shadow mode: this would have been sent"),
+    gettext_noop("the connection had moved on before this answer came"),
+    gettext_noop("Genesys answered without a name"),
+    gettext_noop("Genesys answers for one agent, but not for several at once"),
     gettext_noop("Genesys asked us to wait"),
     gettext_noop("Genesys' call limit is used up"),
     gettext_noop("the token is being renewed"),

@@ -1,6 +1,8 @@
-"""What django-q2 runs: fetch and call."""
+"""What django-q2 runs: fetch and call. What it writes down is English (connector/said.py)."""
 
 import uuid
+
+from django.utils import translation
 
 from connector import chores, clock, heartbeat
 from connector import work as story
@@ -8,7 +10,8 @@ from connector import work as story
 
 def work(lease: str, ids: list[str]) -> None:
     """Advance one claimed batch."""
-    story.work(uuid.UUID(lease), [uuid.UUID(pk) for pk in ids])
+    with translation.override("en"):
+        story.work(uuid.UUID(lease), [uuid.UUID(pk) for pk in ids])
 
 
 def beat(name: str) -> None:
@@ -18,4 +21,5 @@ def beat(name: str) -> None:
 
 def chore() -> None:
     """Run the background chores that are due."""
-    chores.run_due(clock.now)
+    with translation.override("en"):
+        chores.run_due(clock.now)

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 
 from connector.domain import TroubleKind
 from connector.models import Tenant, Trouble
+from connector.said import in_readers_words
 
 logger = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ def _sentence(tenant: Tenant, trouble: Trouble) -> str:
         "trouble": trouble.get_kind_display(),
         "since": _in_zone(tenant, trouble.since),
         "until": _in_zone(tenant, trouble.until or trouble.since),
-        "detail": trouble.detail,
+        "detail": in_readers_words(trouble.detail),
     }
     if trouble.is_over:
         return _("%(trouble)s: from %(since)s to %(until)s (%(detail)s). It is over.") % words

@@ -304,6 +304,46 @@ SENTENCES = {
             "agent's name, or never if that takes longer than 10 min."
         ),
     ),
+    "a name that Genesys would not tell": (
+        connection(
+            State.FAILED,
+            Reason.NAME_UNAVAILABLE,
+            user_name="",
+            trouble=Reason.NAME_UNAVAILABLE,
+            trouble_detail="Genesys answered without a name",
+        ),
+        (
+            "Agent u-1 answered after 7.6 s, but Genesys did not give the agent's name within "
+            "10 min (“Genesys answered without a name”); give the OAuth client's role the "
+            "permission for agent state names, or let the tenant tell Lynn without a name."
+        ),
+    ),
+    "a name for which Genesys could not be asked": (
+        connection(
+            State.FAILED,
+            Reason.NAME_UNAVAILABLE,
+            user_name="",
+            trouble=Reason.GENESYS_UNAVAILABLE,
+            trouble_detail="api.example.com answered 503",
+        ),
+        (
+            "Agent u-1 answered after 7.6 s, but Genesys could not be asked for the agent's name "
+            "within 10 min (“api.example.com answered 503”); deliver again once Genesys works."
+        ),
+    ),
+    "a name for which the portal could not ask": (
+        connection(
+            State.FAILED,
+            Reason.NAME_UNAVAILABLE,
+            user_name="",
+            trouble=Reason.INTERNAL_ERROR,
+            trouble_detail="A stored secret cannot be read.",
+        ),
+        (
+            "Agent u-1 answered after 7.6 s, but the portal itself could not ask for the agent's "
+            "name (“A stored secret cannot be read”); correct that, then deliver again."
+        ),
+    ),
 }
 
 

@@ -1,11 +1,13 @@
 """What went wrong with a call or an event is told in the reader's language, or left alone."""
 
+import ast
 import json
+from pathlib import Path
 
 import pytest
 from django.utils import translation
 
-from connector import directory, events
+from connector import directory, errors, events, record
 from connector.errors import InvalidEvent
 from connector.models import Tenant
 from connector.said import PHRASES, in_readers_words, refusal_in_readers_words
@@ -102,3 +104,45 @@ def test_so_is_what_the_door_says(tenant, post, refuse):
 
     assert spanish != said
     assert [] == [words for words in ENGLISH if words in spanish]
+
+
+# What stands for the parts of a phrase that are filled in where it is said.
+FILLED_IN = {
+    "_complaint(exchange)": "no reason given",
+    "_host(call.url)": "lynn.example.com",
+    "address": "10.0.0.7",
+    "exchange.answered": "lynn.example.com answered 403",
+    "host": "lynn.example.com",
+    "self.answered": "lynn.example.com answered 403",
+}
+ELSEWHERE = (
+    record.MOVED_ON,
+    "shadow mode: this would have been sent",
+    "Genesys answered without a name",
+    "Genesys answers for one agent, but not for several at once",
+)
+
+
+def phrases_of_errors():
+    """Every text that one of our own errors about a service is raised with."""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    services = {kind.__name__ for kind in kinds if issubclass(kind, errors.ServiceError)}
+    for path in sorted(Path("connector").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Call(ast.Name(name), [ast.JoinedStr(parts), *_]) if name in services:
+                    yield "".join(map(_part, parts))
+                case ast.Call(ast.Name(name), [ast.Constant(text), *_]) if name in services:
+                    yield text
+
+
+def _part(node):
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    return FILLED_IN[ast.unparse(node.value)]
+
+
+@pytest.mark.parametrize("said", sorted({*phrases_of_errors(), *ELSEWHERE} - {""}))
+def test_nothing_that_goes_wrong_is_left_in_english(said):
+    with translation.override("es"):
+        assert said != in_readers_words(said)

@@ -198,7 +198,7 @@ def _words(connection: AgentConnection, attempt: Attempt) -> list[str]:
 
 def _what_it_said(attempt: Attempt) -> str:
     if attempt.kind == Kind.STATUS and attempt.outcome == Outcome.OK:
-        return str(SEGMENT_WORDS.get(attempt.detail, attempt.detail))
+        return str(SEGMENT_WORDS.get(attempt.detail) or in_readers_words(attempt.detail))
     return in_readers_words(attempt.detail)
 
 

@@ -24,6 +24,8 @@ LONGEST_LIFETIME = 172800  # Genesys OAuth: seconds; accessTokenValiditySeconds 
 QUEUES_PER_PAGE = 100  # Genesys routing API: more is not promised
 OPEN_MESSAGING = "open"  # the subtype of Lynn's messages; has an auto-answer setting of its own
 LONGEST_NAME = 255  # characters that are kept of an agent's name
+LONGEST_SEGMENT = 40  # characters
+MOST_UNKNOWN = 100  # segment types that are named in the log
 _unknown_segments: set[str] = set()
 
 
@@ -220,9 +222,8 @@ def _status(entity: dict[str, Any], known_id: str = "") -> AgentStatus:
 
 def _session(session: dict[str, Any]) -> Session:
     segment = _text(session, "segmentType").lower()
-    if segment and segment not in KNOWN_SEGMENTS and segment not in _unknown_segments:
-        _unknown_segments.add(segment)
-        logger.warning("Genesys names an unknown segment type “%s”; it counts as not yet", segment)
+    if segment and segment not in KNOWN_SEGMENTS:
+        _say_once(segment[:LONGEST_SEGMENT])
     return Session(
         conversation_id=_text(session, "conversationId"),
         session_id=_text(session, "sessionId"),
@@ -230,6 +231,13 @@ def _session(session: dict[str, Any]) -> Session:
         session_start=_moment(session.get("sessionStart")),
         segment_start=_moment(session.get("segmentStart")),
     )
+
+
+def _say_once(segment: str) -> None:
+    """Whatever answers as Genesys cannot fill the log, or this process."""
+    if segment not in _unknown_segments and len(_unknown_segments) < MOST_UNKNOWN:
+        _unknown_segments.add(segment)
+        logger.warning("Genesys names an unknown segment type %r; it counts as not yet", segment)
 
 
 def _text(content: dict[str, Any], name: str) -> str:

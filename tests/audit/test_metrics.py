@@ -1,7 +1,7 @@
 """/metrics: the same numbers whichever process answers, and only for whom they are meant."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import OperationalError, connection
@@ -233,6 +233,19 @@ def test_a_database_that_is_away_is_said_to_be(client: Client) -> None:
 
     assert 503 == answer.status_code
     assert b"The database is unavailable: OperationalError\n" == answer.content
+
+
+def test_a_database_that_was_never_there_is_said_to_be_away(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL a process learns the time from it."""
+
+    def away() -> datetime:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr("connector.metrics.clock.now", away)
+
+    assert 503 == client.get("/metrics").status_code
 
 
 def test_nothing_can_be_posted(client: Client) -> None:

@@ -372,12 +372,23 @@ def test_a_name_can_be_stored(said, kept):
     assert genesys.read_name(look_up) == kept
 
 
-def test_an_unknown_segment_is_logged_once(caplog):
+def test_an_unknown_segment_is_logged_once(caplog, monkeypatch):
+    monkeypatch.setattr(genesys, "_unknown_segments", set())
     for _ in range(3):
         read_session(segmentType="Levitating")
 
     assert [each.levelno for each in caplog.records] == [logging.WARNING]
-    assert "“levitating”; it counts as not yet" in caplog.text
+    assert "'levitating'; it counts as not yet" in caplog.text
+
+
+def test_unknown_segments_fill_neither_the_log_nor_the_process(caplog, monkeypatch):
+    monkeypatch.setattr(genesys, "_unknown_segments", set())
+    for number in range(300):
+        read_session(segmentType=f"{number}\nno line of our log {'x' * 500}")
+
+    assert len(caplog.records) <= 100
+    assert all(len(each.getMessage()) < 120 for each in caplog.records)
+    assert not any("\n" in each.getMessage() for each in caplog.records)
 
 
 @pytest.mark.parametrize("segment", sorted(KNOWN_SEGMENTS))

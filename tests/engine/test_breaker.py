@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -622,6 +622,7 @@ def mailed(settings: Any, tenant: Tenant) -> Tenant:
 
 
 KIND = TroubleKind.LYNN_UNREACHABLE
+NOW = datetime(2026, 10, 12, 14, 3, tzinfo=UTC)
 
 
 def test_the_people_of_the_tenant_are_mailed_when_it_begins(mailed: Tenant, desk: Desk) -> None:
@@ -636,6 +637,16 @@ def test_the_people_of_the_tenant_are_mailed_when_it_begins(mailed: Tenant, desk
     assert "since Oct. 12, 2026, 9:03 a.m. (America/Bogota) (HTTP 503)" in message.body
     assert f"https://portal.example.com/admin/connector/tenant/{mailed.pk}/change/" in message.body
     assert desk.clock.now == Trouble.objects.get().told_at
+
+
+def test_a_mail_is_in_one_language(mailed: Tenant, desk: Desk, settings: Any) -> None:
+    settings.LANGUAGE_CODE = "es"
+    trouble.begin(mailed, KIND, "5 deliveries in a row failed; the last: x.org answered 503", NOW)
+
+    trouble.tell_people(NOW)
+
+    assert "x.org respondió 503" in mail.outbox[0].body
+    assert "in a row" not in mail.outbox[0].body
 
 
 def test_that_it_is_over_is_mailed_when_the_pause_is(mailed: Tenant, desk: Desk) -> None:

@@ -1,11 +1,12 @@
 """The broker: what is due becomes tasks; a database that is away is waited for."""
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
-from django.utils import timezone
+from django.utils import timezone, translation
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 
@@ -184,6 +185,25 @@ def test_a_database_that_is_away_is_waited_for_and_said_once(
     assert 1 == caplog.text.count("Due work cannot be claimed")
     ((_, (_, ids)),) = next_tasks(broker)
     assert [str(row.pk)] == ids
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments", "does"),
+    [
+        (tasks.work, (str(uuid.uuid4()), []), "connector.tasks.story.work"),
+        (tasks.chore, (), "connector.tasks.chores.run_due"),
+    ],
+)
+def test_what_a_worker_writes_down_is_english_whatever_the_portal_speaks(
+    monkeypatch: pytest.MonkeyPatch, task: Any, arguments: Any, does: str
+) -> None:
+    spoken = []
+    monkeypatch.setattr(does, lambda *args: spoken.append(translation.get_language()))
+
+    with translation.override("es"):
+        task(*arguments)
+
+    assert ["en"] == spoken
 
 
 def test_a_worker_takes_the_task_as_it_was_packed(db: None) -> None:
