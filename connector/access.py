@@ -318,11 +318,12 @@ def _learnt(access: GenesysAccess) -> dict[str, object]:
 
 
 def _note_limits(access: GenesysAccess, exchange: Exchange, now: datetime) -> None:
-    """Genesys API: the limit stands in the headers; Retry-After holds for the whole tenant."""
+    """Genesys API: the limit stands in the headers; Retry-After, which comes with 429 and may come
+    with 503, holds for the whole tenant."""
     allowed = exchange.headers.get("inin-ratelimit-allowed", "")
     if re.fullmatch(r"[1-9][0-9]{0,5}", allowed):
         access.allowed_per_minute = int(allowed)
-    if exchange.status == 429:
+    if exchange.asks_to_wait:
         wait = timedelta(seconds=min(exchange.retry_after or 5, 3600))
         access.blocked_until = max(access.blocked_until or now, now + wait)
 

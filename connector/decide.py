@@ -57,6 +57,7 @@ class Offer(Protocol):
     state: str
     conversation_id: str
     session_id: str
+    media_type: str
     user_id: str
     user_name: str
     offered_at: datetime
@@ -100,11 +101,13 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """One session in an agent's status; `segment` in lower case, times None where not given."""
+    """One session in an agent's status; `segment` and `media_type` in lower case, times None where
+    not given."""
 
     conversation_id: str
     session_id: str
     segment: str
+    media_type: str = ""
     session_start: datetime | None = None
     segment_start: datetime | None = None
 
@@ -183,11 +186,21 @@ def _newest_leg(sessions: Sequence[Session], offer: Offer) -> list[Session]:
         session
         for session in sessions
         if session.conversation_id == offer.conversation_id
+        and _may_be_medium(session, offer)
         and session.segment not in SUPERVISING
         and session.session_start is not None
         and session.session_start >= earliest
     ]
     return [max(legs, key=lambda session: session.session_start or _LONG_AGO)] if legs else []
+
+
+def _may_be_medium(session: Session, offer: Offer) -> bool:
+    """A call, or a shared screen, that the agent takes in the same conversation is no answer to
+    the message."""
+    return "" in (offer.media_type, session.media_type) or session.media_type in (
+        "unknown",
+        offer.media_type,
+    )
 
 
 def from_facts(offer: Offer, now: datetime) -> Verdict | None:

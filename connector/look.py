@@ -71,7 +71,8 @@ def open_look(batch: Batch, rows: Sequence[AgentConnection]) -> Look | None:
         return None
     batch.unpaid = 1
     batch.policy = replace(batch.policy, check_every=entry.check_every)
-    return _open_token(batch, rows) if entry.renew else _open_status(batch, rows, entry.token)
+    open_next = _open_token if entry.renew else _open_status
+    return open_next(batch, rows, entry.token)
 
 
 def _wait_for_token(batch: Batch, rows: Iterable[AgentConnection]) -> None:
@@ -93,11 +94,12 @@ def _askable_together(batch: Batch, rows: Sequence[AgentConnection]) -> Sequence
     return alone
 
 
-def _open_token(batch: Batch, rows: Sequence[AgentConnection]) -> Look:
+def _open_token(batch: Batch, rows: Sequence[AgentConnection], token: str) -> Look:
+    """`token`: the one to be renewed, as long as it can be used."""
     tenant = batch.tenant
     call = genesys.token_call(tenant.genesys_login, tenant.client_id, tenant.client_secret.reveal())
     attempts = record.open_attempts(rows, Kind.TOKEN, call, batch.clock())
-    return Look([row.pk for row in rows], [], "", call, attempts, for_token=True)
+    return Look([row.pk for row in rows], [], token, call, attempts, for_token=True)
 
 
 def _open_status(batch: Batch, rows: Sequence[AgentConnection], token: str) -> Look:
@@ -182,7 +184,9 @@ def _record_token(batch: Batch, step: Look, exchange: Exchange) -> Look | None:
         error = access.token_error(exchange)
         record.close_token(attempts, exchange, error)
         token = access.keep(batch.tenant, exchange, attempts[0].pk, batch.clock())
-        if error:
+        if error and not exchange.asks_to_wait:
+            token = step.token
+        if error and not token:
             blind(batch, rows, error)
         following = _open_status(batch, rows, token) if token and rows else None
         batch.save(rows)

@@ -126,6 +126,9 @@ def look_up(batch: Batch, look_ups: Sequence[LookUp]) -> None:
         for position, each in enumerate(look_ups):
             mine = [rows[pk] for pk in each.row_ids if pk in rows]
             _record(batch, each, mine, exchanges[position])
+        for exchange in exchanges.values():
+            if exchange.asks_to_wait:
+                access.note_limits(batch.tenant, exchange, batch.clock())
         remember(batch, rows.values())
         tell.open_posts(batch, [row for row in rows.values() if is_ready(row)])
         batch.save(list(rows.values()))

@@ -55,6 +55,7 @@ class Offer:
     state: str = State.CHECKING
     conversation_id: str = CONVERSATION
     session_id: str = SESSION
+    media_type: str = "message"
     user_id: str = MARIA
     user_name: str = ""
     offered_at: datetime = OFFERED
@@ -157,6 +158,10 @@ def leg(segment, start, **columns):
         ([leg("barging", after(1))], ""),
         ([leg("interact", None)], ""),
         ([leg("interact", OFFERED, conversation_id="another")], ""),
+        ([leg("alert", after(1)), leg("interact", after(2), media_type="voice")], "alert"),
+        ([leg("interact", after(1), media_type="cobrowse")], ""),
+        ([leg("interact", after(1), media_type="message")], "interact"),
+        ([leg("interact", after(1), media_type="unknown")], "interact"),
         ([], ""),
     ],
     ids=[
@@ -169,11 +174,22 @@ def leg(segment, start, **columns):
         "only listening in",
         "without a time",
         "another conversation",
+        "a call beside the message",
+        "another medium alone",
+        "the same medium",
+        "a medium that is not known",
         "no sessions",
     ],
 )
 def test_an_offer_without_a_session_id_takes_the_newest_leg(sessions, segment):
     assert sight(replace(RINGING, session_id=""), status(*sessions)).segment == segment
+
+
+@pytest.mark.parametrize("medium", ["", "voice"])
+def test_an_offer_whose_medium_is_not_known_takes_any(medium):
+    offer = replace(RINGING, session_id="", media_type="")
+
+    assert sight(offer, status(leg("interact", after(1), media_type=medium))).answered
 
 
 def test_an_agent_who_is_not_shown_is_not_there():

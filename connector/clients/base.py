@@ -15,7 +15,8 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import certifi
@@ -107,11 +108,19 @@ class Exchange:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the service asked us to wait; the date form is not used by Genesys."""
+        """Seconds that the service asked us to wait, or from its own time to the one it named."""
         value = self.headers.get("retry-after", "").strip()
-        if not (value.isascii() and value.isdigit()):
+        if value.isascii() and value.isdigit():
+            return min(float(value), LONGEST_WAIT)
+        until = _http_date(value)
+        if until is None:
             return None
-        return min(float(value), LONGEST_WAIT)
+        wait = until - (_http_date(self.headers.get("date", "")) or self.started_at)
+        return min(max(wait.total_seconds(), 0.0), LONGEST_WAIT)
+
+    @property
+    def asks_to_wait(self) -> bool:
+        return self.status == 429 or (not self.is_success and bool(self.retry_after))
 
     def json(self) -> Any:
         """The answer; raises ServiceUnavailable where it is not whole JSON in UTF-8."""
@@ -247,6 +256,14 @@ def _beneath(exc: BaseException) -> BaseException | None:
     wrapped = [arg for arg in exc.args if isinstance(arg, BaseException)]
     context = None if exc.__suppress_context__ else exc.__context__
     return exc.__cause__ or context or next(iter(wrapped), None)
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _storable(text: str) -> str:

@@ -228,6 +228,7 @@ def _session(session: dict[str, Any]) -> Session:
         conversation_id=_text(session, "conversationId"),
         session_id=_text(session, "sessionId"),
         segment=segment,
+        media_type=_text(session, "mediaType").lower(),
         session_start=_moment(session.get("sessionStart")),
         segment_start=_moment(session.get("segmentStart")),
     )

@@ -8,6 +8,7 @@ import socket
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
@@ -542,15 +543,41 @@ def test_others_are_a_refusal(status):
         ("soon", None),
         ("٤٢", None),
         ("²", None),
-        ("Mon, 12 Oct 2026 14:03:21 GMT", None),
+        ("Mon, 12 Oct 2026 14:04:03 GMT", 42),
+        ("Mon, 12 Oct 2026 14:03:20 -0000", 0),
+        ("Tue, 12 Oct 2027 14:03:21 GMT", 86400),
+        ("Mon, 99 Oct 2026 14:03:21 GMT", None),
     ],
     ids=lambda value: str(value)[:12],
 )
 def test_retry_after_is_read_as_seconds(value, seconds):
     with pytest.raises(ServiceUnavailable) as failure:
-        answered(429, retry_after=value).raise_for_status()
+        answered(429, retry_after=value, date="Mon, 12 Oct 2026 14:03:21 GMT").raise_for_status()
 
     assert seconds == failure.value.retry_after
+
+
+def test_a_date_to_retry_after_counts_from_the_call_where_the_service_tells_no_time():
+    exchange = answered(429, retry_after="Mon, 12 Oct 2026 14:04:03 GMT")
+    exchange.started_at = datetime(2026, 10, 12, 14, 4, tzinfo=UTC)
+
+    assert 3 == exchange.retry_after
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "asks"),
+    [
+        (429, {}, True),
+        (503, {"retry_after": "42"}, True),
+        (400, {"retry_after": "42"}, True),
+        (503, {}, False),
+        (503, {"retry_after": "0"}, False),
+        (200, {"retry_after": "42"}, False),
+        (None, {}, False),
+    ],
+)
+def test_only_a_failed_call_asks_to_wait(status, headers, asks):
+    assert asks is answered(status, **headers).asks_to_wait
 
 
 def test_an_answer_without_retry_after_names_no_time():

@@ -228,6 +228,7 @@ def test_all_sessions_of_an_agent_are_read(status_of, sample, segments, since):
         conversation_id=CONVERSATION,
         session_id=OURS,
         segment=ours.segment,
+        media_type="message",
         session_start=at("2026-10-12T14:03:21.482"),
         segment_start=at(since),
     )
@@ -340,6 +341,11 @@ def test_a_time_that_cannot_be_read_is_none(value, moment):
     session = read_session(sessionStart=value, segmentStart=value)
 
     assert (session.session_start, session.segment_start) == (moment, moment)
+
+
+def test_the_medium_of_a_session_is_read_in_any_case():
+    assert read_session(mediaType="Message").media_type == "message"
+    assert read_session().media_type == ""
 
 
 @pytest.mark.parametrize("value", [None, 5, [], {}, "", "  "], ids=repr)

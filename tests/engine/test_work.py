@@ -24,6 +24,7 @@ from tests.engine.conftest import (
     TOO_MANY,
     UNAUTHORISED,
     WRONG_CLIENT,
+    Answer,
     Clock,
     Desk,
     Genesys,
@@ -305,6 +306,70 @@ def test_retry_after_holds_for_the_whole_tenant(desk: Desk, genesys: Genesys, ly
         desk.look()
 
     assert desk.clock.now - blocked_at >= timedelta(seconds=42)
+
+
+def test_retry_after_of_a_look_up_for_a_name_holds_for_the_whole_tenant(
+    desk: Desk, genesys: Genesys, lynn: Lynn
+) -> None:
+    genesys.gives_names, genesys.user_answers = False, [TOO_MANY]
+    offer, _ = desk.ring()
+    genesys.agent_is(offer, "interact")
+    desk.look()
+    assert ["token", "status", "user"] == genesys.calls
+    genesys.names = {offer["userId"]: "María"}
+    desk.ring()
+
+    desk.work(40)
+    assert ["token", "status", "user"] == genesys.calls
+    while not lynn.calls:
+        desk.look()
+
+
+def test_a_genesys_that_is_away_may_ask_the_whole_tenant_to_wait(
+    desk: Desk, genesys: Genesys
+) -> None:
+    genesys.status_answers = [_json({}, 503, **{"Retry-After": "42"})]
+    desk.ring()
+    desk.look()
+    desk.ring()
+    genesys.calls.clear()
+
+    desk.work(40)
+
+    assert [] == genesys.calls
+
+
+@pytest.mark.parametrize("answer", [OVERLOADED, WRONG_CLIENT])
+def test_a_token_that_cannot_be_renewed_early_is_used_to_its_end(
+    desk: Desk, genesys: Genesys, lynn: Lynn, answer: Answer
+) -> None:
+    desk.ring()
+    desk.look()
+    desk.clock.forward(3300)
+    offer, row = desk.ring()
+    genesys.agent_is(offer, "interact")
+    genesys.token_answers = [answer]
+
+    while not lynn.calls:
+        desk.look()
+
+    assert ("delivered", "delivered") == ended(row)
+    assert 1 == genesys.tokens_given
+
+
+def test_a_login_that_asks_to_wait_is_obeyed_although_the_token_is_good(
+    desk: Desk, genesys: Genesys
+) -> None:
+    desk.ring()
+    desk.look()
+    desk.clock.forward(3300)
+    desk.ring()
+    genesys.calls.clear()
+    genesys.token_answers = [TOO_MANY]
+
+    desk.look()
+
+    assert ["token"] == genesys.calls
 
 
 def test_a_token_refused_in_mid_life_is_fetched_once_and_the_question_asked_again(
