@@ -32,7 +32,8 @@ from connector.models import AgentConnection, Attempt
 @dataclass(frozen=True)
 class Look:
     """A call that was opened for these rows and is about to be made: for the agents' status, or
-    for a token with which to ask. `rest`: rows whose agents are asked after these, one by one."""
+    for a token with which to ask; `token` is then the one to be renewed, as long as it is good.
+    `rest`: rows whose agents are asked after these, one by one."""
 
     ids: list[uuid.UUID]
     user_ids: list[str]
@@ -95,7 +96,6 @@ def _askable_together(batch: Batch, rows: Sequence[AgentConnection]) -> Sequence
 
 
 def _open_token(batch: Batch, rows: Sequence[AgentConnection], token: str) -> Look:
-    """`token`: the one to be renewed, as long as it can be used."""
     tenant = batch.tenant
     call = genesys.token_call(tenant.genesys_login, tenant.client_id, tenant.client_secret.reveal())
     attempts = record.open_attempts(rows, Kind.TOKEN, call, batch.clock())

@@ -110,11 +110,13 @@ def _acd_end(tenant: Tenant, event: AcdEnd, known: History, now: datetime) -> Re
     if row is None:
         return Result(EventOutcome.OPENED, _open(tenant, event, known, now))
     row = _locked(row)
-    untimed_again = row.evidence == Evidence.ACD_END and not event.event_time
-    if row.answered_at and (untimed_again or _told_before(event, [row])):
-        return _duplicate(row, event)
     if offers.can_still_be_proven(row):
+        offers.complete(row, event)
         _prove(row, decide.answered(at, Evidence.ACD_END, tenant.policy, now), now)
+        return Result(EventOutcome.EVIDENCE, row)
+    from_acd_end = row.evidence == Evidence.ACD_END or offers.waits_for_user_start(row)
+    if (from_acd_end and not event.event_time) or _told_before(event, [row]):
+        return _duplicate(row, event)
     return Result(EventOutcome.EVIDENCE, row)
 
 

@@ -497,6 +497,32 @@ def test_the_same_answer_again_is_a_duplicate(say, first, ahead):
     assert (answered_at, 1) == (only().answered_at, only().duplicates)
 
 
+@pytest.mark.parametrize(
+    ("content", "late", "reason"),
+    [
+        (answer(), 86_400, "stale_event"),
+        (answer(queueId=OFF_QUEUE), 8, "queue_not_listed"),
+        (answer(queueId=OFF_QUEUE, eventTime=""), 8, "queue_not_listed"),
+    ],
+)
+def test_the_same_answer_again_is_a_duplicate_also_where_it_is_of_no_use(
+    say, content, late, reason
+):
+    first = say(content, after=late)
+    again = say(content, after=late + 1)
+
+    assert (first.id, reason, True) == (again.id, again.reason, again.duplicate)
+    assert 1 == only().duplicates
+
+
+def test_an_answer_adds_what_its_user_start_lacked(say):
+    say(start(addressTo="", provider=""))
+
+    say(answer(provider="PureCloud Messaging"), after=8)
+
+    assert ("lynn-1", "PureCloud Messaging") == (only().external_id, only().provider)
+
+
 def test_an_answer_without_a_time_that_comes_again_is_a_duplicate(say):
     say(answer(eventTime=""))
 
