@@ -245,7 +245,7 @@ class ConnectionFilter(TimeRange):
         if asked["queue"]:
             condition &= Q(queue_id__in=self._queues(asked["queue"]))
         if asked["agent"]:
-            condition &= _agent(asked["agent"])
+            condition &= _agent(asked["agent"], self.tenants.values())
         return condition
 
     def _queues(self, wanted: str) -> set[str]:
@@ -304,10 +304,12 @@ def _stands(state: str) -> Q:
 def _pasted(term: str, tenants: Iterable[Tenant]) -> Q:
     """By a whole conversation, session, agent or connection id, or by how a name begins.
 
-    One index after the other: an OR over all of them would use none.
+    One index after the other: an OR over all of them would use none. What others have under such
+    an id does not end the search, nor shows by its end that it is there.
     """
+    among = {tenant.pk for tenant in tenants}
     for match in _ids(term, tenants):
-        if found := _found(AgentConnection, Q(**match)):
+        if found := _found_among(among, Q(**match)):
             return found
     return name_begins(term)
 
@@ -316,9 +318,9 @@ def _conversation(model: type[Model], term: str) -> Q:
     return _known(model, Q(conversation_id__in=spellings(term)))
 
 
-def _agent(term: str) -> Q:
-    known = Q(user_id__in=spellings(term))
-    return (" " not in term and _found(AgentConnection, known)) or name_begins(term)
+def _agent(term: str, tenants: Iterable[Tenant]) -> Q:
+    known, among = Q(user_id__in=spellings(term)), {tenant.pk for tenant in tenants}
+    return (" " not in term and _found_among(among, known)) or name_begins(term)
 
 
 def _ids(term: str, tenants: Iterable[Tenant]) -> list[dict[str, Any]]:
@@ -368,6 +370,19 @@ def _found(model: type[Model], condition: Q) -> Q | None:
     if not ids:
         return None
     return Q(pk__in=ids) if len(ids) <= FEW else condition
+
+
+def _found_among(tenant_ids: set[int], condition: Q) -> Q | None:
+    """The same for connections of these tenants. Whose they are is looked at here: asked for it,
+    databases would look through all rows of these tenants."""
+    rows = AgentConnection.objects.filter(condition).order_by()
+    found = list(rows.values_list("pk", "tenant_id")[: FEW + 1])
+    ids = [pk for pk, tenant_id in found if tenant_id in tenant_ids]
+    if len(found) <= FEW:
+        return Q(pk__in=ids) if ids else None
+    if not ids and tenant_ids.isdisjoint(rows.values_list("tenant_id", flat=True).distinct()):
+        return None
+    return condition
 
 
 def _spellings(text: str) -> list[Q]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.models import User
 from django.db.models import F, OuterRef, ProtectedError, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
@@ -32,7 +33,7 @@ from connector.admin.tenant_tests import TestViews
 from connector.admin.tenant_troubles import troubles_of
 from connector.admin.tokens import TokenViews
 from connector.models import Probe, Queue, Tenant
-from connector.scope import sees_all_tenants
+from connector.scope import sees_all_tenants, tenants_of
 
 CONNECTED_BY = {
     "region",
@@ -151,6 +152,20 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
         return [shown for shown in FOR_READERS.values() if shown]
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        """Who may not look at all accounts is offered the people of their own tenants: names of
+        others' people are nothing for them."""
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if not (sees_all_tenants(request) or request.user.has_perm("auth.view_user")):
+            own = [tenant.pk for tenant in tenants_of(request)]
+            colleagues = User.objects.filter(tenants__in=own).values("pk")
+            field.queryset = field.queryset.filter(pk__in=colleagues)
+            field.help_text = _(
+                "Who may see this tenant without the right to see all tenants. You can tick people "
+                "of your tenants; ask whoever looks after the accounts to add others."
+            )
+        return field
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
         return {} if obj else {"slug": ("name",)}

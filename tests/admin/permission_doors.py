@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib.contenttypes.models import ContentType
 
+from connector.admin.export import FORMS
 from connector.domain import Reason
 from tests.admin.permission_world import MARKS, PASSWORD, Side, World
 
@@ -72,7 +73,10 @@ def posted(route: str, side: Side, world: World) -> dict[str, Any]:
             "new_password2": "another-horse-9",
         },
         "admin/preferences/": {"time_zone": "America/Bogota"},
-        "admin/export/": {"form": "csv", "tenant": side.tenant.slug},
+        **{
+            f"admin/export/{query}": {"form": form, "tenant": side.tenant.slug}
+            for query, form in [("", "csv"), *((f"?form={form}", form) for form in FORMS)]
+        },
         "admin/failed/replay/": {**asked, "kind": "deliver_again", "why": "why", "rate": "1"},
         "admin/failed/acknowledge/": {**asked, "note": "seen"},
         "admin/connector/agentconnection/<path:object_id>/acknowledge/": {"note": "seen"},

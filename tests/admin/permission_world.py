@@ -48,7 +48,7 @@ MARKS = {"own": "Ownwords", "foreign": "Foreignwords"}  # in every name and word
 class Side:
     """A tenant and one of each thing that it can have. Lynn refused `connection`, Genesys could not
     be asked about `unseen`, `open` still rings. `empty` is another tenant of the same people,
-    paused and without connections; `account` and `group` are no tenant's."""
+    paused and without connections; `account` is listed on the tenant; `group` is no tenant's."""
 
     name: str
     tenant: Tenant
@@ -92,7 +92,8 @@ def make_world() -> World:
     own, foreign = _side("own", 731_000, people), _side("foreign", 842_000, people)
     insiders = [people[who] for who in ("admin", "operator", "auditor", "stranger")]
     for tenant in (own.tenant, own.empty):
-        tenant.people.set(insiders)
+        tenant.people.set([*insiders, own.account])
+    foreign.tenant.people.add(foreign.account)
     later = _now() + timedelta(hours=1)  # alive for as long as the walk takes
     Heartbeat.objects.create(name="a-worker", started_at=_now(), seen_at=later)
     return World(people, _sessions(people), own, foreign, _secrets(people, own, foreign))
@@ -159,8 +160,9 @@ def _side(name: str, number: int, people: dict[str, User]) -> Side:
 
 
 def _locked_out_account(name: str) -> User:
-    AccessAttempt.objects.create(username=f"account-{name}", failures_since_start=9)
-    return User.objects.create_user(f"account-{name}", is_staff=True)
+    called = f"account-{MARKS[name]}"
+    AccessAttempt.objects.create(username=called, failures_since_start=9)
+    return User.objects.create_user(called, is_staff=True)
 
 
 NOT_SEEN = {"answered_at": None, "evidence": ""}

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from connector import find
 from connector.admin import connections
 from connector.audit.export import record
 from connector.domain import Kind, Outcome, Reason, State
@@ -222,6 +223,33 @@ def test_people_of_one_tenant_and_of_several_see_theirs_alone(
     assert "María" in shown
     assert ("Diego" in shown) == (count == 2)
     assert "Eva" not in shown
+
+
+@pytest.mark.parametrize(
+    ("term", "foreign_columns"),
+    [
+        pytest.param("maría", {"user_id": "maría"}, id="the beginning of a name"),
+        pytest.param("u-1", {"conversation_id": "u-1"}, id="an agent"),
+        pytest.param("s-1", {"conversation_id": "s-1"}, id="a session"),
+        pytest.param("s-1", {"user_id": "s-1"}, id="a session, that others have as an agent"),
+    ],
+)
+@pytest.mark.parametrize("few", [1000, 2])
+@pytest.mark.parametrize("name", ["q", "agent"])
+def test_what_others_have_under_an_id_does_not_hide_ones_own(
+    browser, tenant, foreign, monkeypatch, name, few, term, foreign_columns
+):
+    """Else one could find out which ids others have, and keep them from finding theirs."""
+    monkeypatch.setattr(find, "FEW", few)
+    for number in range(3):
+        make_connection(foreign, 10 + number, **foreign_columns)
+    make_connection(tenant, 1)
+    client = browser("Operators")
+
+    shown = client.get(f"{LIST}?{name}={term}").text
+
+    is_found = name == "q" or term in ("maría", "u-1")
+    assert ("María Fernanda Ríos" in shown) == is_found
 
 
 def test_a_long_list_is_counted_only_so_far(browser, tenant, connection, monkeypatch):

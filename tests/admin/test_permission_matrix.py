@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.test import Client, override_settings
 from django.urls import URLResolver, get_resolver
 
+from connector.admin.export import FORMS
 from tests.admin.permission_doors import DIFFER, Door, address_of, doors, posted
 from tests.admin.permission_world import (
     ADDRESSES,
@@ -220,6 +221,12 @@ def _actions() -> Iterator[str]:
         offered = [] if model_admin.actions is None else model_admin._get_base_actions()
         for _function, name, _description in offered:
             yield f"admin/{model._meta.label_lower.replace('.', '/')}/?action={name}"
+
+
+def test_every_form_of_an_export_stands_in_the_table():
+    asked = {door.query for door in doors() if door.method == "POST" and "/export/" in door.route}
+
+    assert asked >= {f"?form={form}" for form in FORMS}
 
 
 def test_nothing_is_changed_by_looking(walk):

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.auth.models import Permission
 
 from connector.models import GenesysAccess, Queue, Secret, Tenant
 from tests.admin.conftest import (
@@ -381,6 +382,48 @@ def test_a_superuser_is_not_listed_on_the_tenants_he_makes(root):
 
 def test_the_form_for_a_new_tenant_opens(client):
     assert "shown once the tenant is saved" in client.get(f"{LIST}add/").text
+
+
+@pytest.fixture
+def three(client, tenant, foreign, django_user_model):
+    """A colleague on another tenant of the client's, somebody of a foreign one, and nobody's."""
+    other = make_tenant("otro")
+    other.people.set([*tenant.people.all()])
+    people = [django_user_model.objects.create_user(n) for n in ("colega", "ajeno", "nuevo")]
+    for one, person in zip((other, foreign), people, strict=False):
+        one.people.add(person)
+    return people
+
+
+def test_people_of_others_are_neither_shown_nor_added(client, tenant, three):
+    before = list(tenant.people.all())
+    shown = client.get(page(tenant)).text
+
+    refused = save(client, tenant, people=[person.pk for person in (*before, *three)])
+    new = client.get(f"{LIST}add/").text
+
+    assert ["colega"] == [name for name in ("colega", "ajeno", "nuevo") if name in shown]
+    assert "ajeno" not in new
+    assert "ask whoever looks after the accounts" in shown
+    assert "is not one of the available choices" in refused.text
+    assert before == list(tenant.people.all())
+
+
+def test_colleagues_can_be_added(client, tenant, three):
+    mine = tenant.people.first()
+
+    save(client, tenant, people=[mine.pk, three[0].pk])
+
+    assert {mine, three[0]} == set(tenant.people.all())
+
+
+def test_who_may_look_at_accounts_can_add_anybody(client, tenant, three):
+    mine = tenant.people.first()
+    mine.user_permissions.add(Permission.objects.get(codename="view_user"))
+
+    save(client, tenant, people=[mine.pk, three[2].pk])
+
+    assert {mine, three[2]} == set(tenant.people.all())
 
 
 @pytest.mark.parametrize("role", ["Operators", "Auditors"])
