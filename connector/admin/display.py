@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from connector.domain import Reason, State
-from connector.masking import without_address
+from connector.masking import without_address, without_addresses
 
 NOTHING = "—"
 
@@ -74,13 +74,14 @@ def readable_body(body: str, *, external_id: str = "", hide: bool) -> str:
 
     It may have been cut off when it was stored, so it need not be JSON any more.
     """
-    text = _laid_out(body)
+    text = _laid_out(body, hide=hide)
     return without_address(text, external_id) if hide else text
 
 
-def _laid_out(body: str) -> str:
+def _laid_out(body: str, *, hide: bool) -> str:
     try:
         content: Any = json.loads(body)
+        content = without_addresses(content) if hide else content
+        return json.dumps(content, indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return body
-    return json.dumps(content, indent=2, ensure_ascii=False)

@@ -225,7 +225,8 @@ def _request(connection: AgentConnection, attempt: Attempt, rights: Rights) -> P
 
 def _answer(connection: AgentConnection, attempt: Attempt, rights: Rights) -> Part:
     status = f"HTTP {attempt.status_code}" if attempt.status_code else _("No answer")
-    lines = [status, *_headers(attempt.response_headers)]
+    headers = (rights.read(line, connection) for line in _headers(attempt.response_headers))
+    lines = [status, *headers]
     if attempt.timing:
         lines.append(", ".join(f"{name}: {value} ms" for name, value in attempt.timing.items()))
     if attempt.response_length:

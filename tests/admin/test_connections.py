@@ -411,6 +411,16 @@ def test_words_of_lynn_do_not_give_the_external_id_away(browser, connection):
     assert EXTERNAL_ID not in shown
 
 
+def test_headers_of_an_answer_do_not_give_the_external_id_away(browser, connection):
+    there = f"https://lynn.example.com/?to={quote(EXTERNAL_ID)}&or={EXTERNAL_ID}"
+    make_attempt(connection, Kind.DELIVERY, 20, response_headers={"location": there})
+
+    masked = browser("Operators").get(page(connection)).text
+
+    assert "location: https://lynn.example.com/?to=" in masked
+    assert EXTERNAL_ID[1:] not in masked
+
+
 def test_times_are_in_the_readers_zone_with_utc_on_hover(browser, connection):
     client = browser("Operators")
     client.cookies["time_zone"] = "America/Bogota"

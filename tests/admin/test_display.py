@@ -32,10 +32,42 @@ def test_masked(value, shown):
         '{"externalId": "+573001112233", "cut off',
         '{"externalId": "+5730011122',
         "echoed: +573001112233",
+        "see https://lynn.example.com/?who=%2B573001112233",
+        "nobody is called 573001112233",
+        r'{"body": "{\"to\": \"+573001112233\", \"cut',
     ],
 )
 def test_the_customers_address_is_hidden_in_a_body(body):
     assert "3001112" not in readable_body(body, external_id="+573001112233", hide=True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"to": ["+579998887766", {"id": "+579998887766"}]}',
+        '{"from": {"id": "+579998887766", "number": 579998887766}}',
+        '{"detail": [{"ani": "tel:+579998887766"}]}',
+        '{"to": ["+579998887766", cut off',
+        r'{"body": "{\"to\": \"+579998887766\"}"}',
+        r'{"body": "{\\\"to\\\": \\\"+579998887766\\\"}", cut off',
+    ],
+)
+def test_whatever_json_calls_an_address_is_hidden(body):
+    assert "9998887" not in readable_body(body, external_id="", hide=True)
+
+
+def test_what_surrounds_an_address_stays():
+    shown = readable_body('{"to": "a\\"b-123456", "id": "c-1", "x": {"from": null}}', hide=True)
+
+    assert '"id": "c-1"' in shown
+    assert '"from": null' in shown
+    assert "123456" not in shown
+
+
+def test_a_body_that_is_nested_too_deep_is_shown_as_it_is():
+    body = "[" * 950 + "]" * 950
+
+    assert readable_body(body, hide=True).replace(" ", "").replace("\n", "") == body
 
 
 def test_an_address_that_json_spells_otherwise_is_hidden_too():
