@@ -14,7 +14,8 @@ from uuid import UUID
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.utils.translation import gettext as _
 
 from connector import decide, intervene
 from connector.attention import Person, name_of
@@ -64,10 +65,14 @@ def preview(connections: QuerySet[AgentConnection], kind: str, now: datetime) ->
     """Of one tenant's connections, the oldest first; looks at no more than a replay can hold."""
     seen = Preview()
     rows = connections.select_related("tenant").order_by("received_at", "id")
+    rows = rows.annotate(waits=_waits_already())
     for row in rows[: MOST_ITEMS + 1].iterator(chunk_size=500):
         seen.total += 1
         if seen.is_cut:
             break
+        if row.waits:
+            seen.refused[_in_another()] += 1
+            continue
         try:
             ASKS[kind](row, row.tenant.policy, now)
         except NotPossible as why:
@@ -90,9 +95,17 @@ def start(
     now: datetime,
     wanted: Mapping[str, Any],
 ) -> Replay:
-    """Writes down what is to be done, of one tenant, the oldest first; workers then do it."""
-    ids = connections.order_by("received_at", "id").values_list("pk", flat=True)[:MOST_ITEMS]
+    """Writes down what is to be done, of one tenant, the oldest first; workers then do it.
+
+    What waits its turn in another replay is left to that; raises NotPossible where nothing else
+    was asked for.
+    """
+    wanted_rows = connections.order_by("received_at", "id").values_list("pk", flat=True)
     with transaction.atomic():
+        Tenant.objects.select_for_update().get(pk=tenant.pk)  # two clicks begin one
+        ids = list(wanted_rows.exclude(_waits_already())[:MOST_ITEMS])
+        if not ids and wanted_rows.exists():
+            raise NotPossible(_in_another())
         replay = Replay.objects.create(
             tenant=tenant,
             kind=ReplayKind(kind),
@@ -111,6 +124,16 @@ def start(
     return replay
 
 
+def _waits_already() -> Exists:
+    """Whether a connection waits its turn in a replay that goes on."""
+    items = ReplayItem.objects.filter(connection=OuterRef("pk"), state=ItemState.WAITING)
+    return Exists(items.filter(replay__state=ReplayState.RUNNING))
+
+
+def _in_another() -> str:
+    return _("Waits its turn in a bulk replay that is running already.")
+
+
 def stop(replay: Replay, now: datetime) -> bool:
     """What has not been taken up stays as it is; False if it had ended already."""
     running = Replay.objects.filter(pk=replay.pk, state=ReplayState.RUNNING)
@@ -122,7 +145,7 @@ def advance(now: datetime) -> tuple[int, bool]:
     whether more are to come. Any number of workers may do this at the same time."""
     done = 0
     for replay in Replay.objects.filter(state=ReplayState.RUNNING):
-        for _ in range(_reserve(replay, now)):
+        for _turn in range(_reserve(replay, now)):
             if not _take_up_next(replay, now):
                 break
             done += 1

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 
 from connector import intervene, replay
 from connector.domain import Reason, State
+from connector.errors import NotPossible
 from connector.models import AgentConnection, ItemState, Replay, ReplayState
 from tests.admin.conftest import START, make_connection
 
@@ -175,6 +176,27 @@ def test_a_stopped_one_takes_up_nothing_more(rows, begin):
     assert Replay.objects.get().left == 4
 
 
+def test_what_waits_in_a_running_one_is_not_taken_into_another(rows, begin):
+    begin()
+    replay.advance(START + SECOND)  # takes up two
+    seen = replay.preview(AgentConnection.objects.all(), "deliver_again", START)
+
+    second = begin(kind="check_again")
+
+    assert {row.pk for row in rows[:2]} == {item.connection_id for item in second.items.all()}
+    assert {"Waits its turn in a bulk replay that is running already.": 4} == seen.refused
+
+
+def test_a_second_one_of_the_same_does_not_begin(rows, begin):
+    first = begin()
+
+    with pytest.raises(NotPossible, match="running already"):
+        begin()
+    replay.stop(first, START)
+
+    assert 6 == begin().total
+
+
 def test_it_holds_only_so_many(rows, begin, monkeypatch):
     monkeypatch.setattr(replay, "MOST_ITEMS", 4)
 
@@ -182,11 +204,21 @@ def test_it_holds_only_so_many(rows, begin, monkeypatch):
     assert replay.preview(AgentConnection.objects.all(), "deliver_again", START).is_cut
 
 
-def test_several_run_side_by_side(rows, begin):
-    begin()
-    begin()
+def test_several_run_side_by_side(rows, tenant):
+    person = User.objects.create_user("olga")
+    for half in (rows[:3], rows[3:]):
+        replay.start(
+            AgentConnection.objects.filter(pk__in=[row.pk for row in half]),
+            tenant=tenant,
+            kind="deliver_again",
+            why="Lynn was down",
+            rate=2,
+            by=person,
+            now=START,
+            wanted={},
+        )
 
     replay.advance(START + SECOND)
 
     assert Replay.objects.filter(done=2).count() == 2
-    assert taken_up() == 2  # the same two: bringing them forward changes nothing
+    assert taken_up() == 4

@@ -22,6 +22,7 @@ from connector.admin.interventions import LONGEST_NOTE
 from connector.admin.site import page, render_page
 from connector.attention import Group
 from connector.domain import REASONS, Reason, State
+from connector.errors import NotPossible
 from connector.find import ConnectionFilter
 from connector.models import AgentConnection, Replay, ReplayKind, Tenant
 from connector.scope import seen_by, tenants_of
@@ -245,16 +246,20 @@ def _start(
     request: HttpRequest, chosen: Chosen, kind: str, settings: dict[str, Any]
 ) -> HttpResponse:
     assert chosen.tenant is not None  # noqa: S101
-    begun = replay.start(
-        chosen.rows,
-        tenant=chosen.tenant,
-        kind=kind,
-        why=settings["why"],
-        rate=settings["rate"],
-        by=request.user,
-        now=clock.now(),
-        wanted=chosen.filter.asked,
-    )
+    try:
+        begun = replay.start(
+            chosen.rows,
+            tenant=chosen.tenant,
+            kind=kind,
+            why=settings["why"],
+            rate=settings["rate"],
+            by=request.user,
+            now=clock.now(),
+            wanted=chosen.filter.asked,
+        )
+    except NotPossible as why_not:
+        messages.warning(request, str(why_not))
+        return redirect("admin:failed")
     words = f"{begun.get_kind_display()}, {begun.total}: {begun.why}"
     LogEntry.objects.log_actions(begun.by_id or 0, [begun], ADDITION, words, single_object=True)
     return redirect("admin:connector_replay_change", begun.pk)

@@ -242,6 +242,17 @@ def test_beginning_writes_down_what_is_to_be_done(browser, tenant, foreign):
     assert "Lynn's key was wrong" in LogEntry.objects.get().change_message
 
 
+def test_a_second_click_does_not_begin_it_twice(browser, connection):
+    client = browser("Operators")
+
+    for _ in range(2):
+        answer = client.post(AGAIN, {**LYNN, "why": "x", "rate": "1"}, follow=True)
+
+    assert 1 == Replay.objects.count()
+    assert answer.redirect_chain == [(PAGE, 302)]
+    assert "Waits its turn in a bulk replay that is running already." in answer.text
+
+
 @pytest.mark.parametrize(
     "missing", [{"why": ""}, {"why": "x", "rate": "0"}, {"why": "x", "rate": ""}]
 )
