@@ -17,8 +17,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "view_queue",
         "add_webhooktoken",
         "change_webhooktoken",
-        "delete_webhooktoken",
-        "view_webhooktoken",
         "test_connection",
         "send_test",
         "pause_tenant",

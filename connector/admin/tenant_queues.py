@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -26,6 +27,8 @@ from connector.domain import AnswerMode, Reason
 from connector.errors import PermissionMissing, SecretUnreadable, ServiceError
 from connector.models import Probe, Queue, Tenant
 from connector.said import in_readers_words
+
+ADOPTING = ("connector.add_queue", "connector.change_queue")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class QueueViews(TenantPages):
             ),
             path(
                 "<path:object_id>/queues/adopt/",
-                self.acting_view("change_queue", self.adopt_queues),
+                self.acting_view("change_queue", self.adopt_queues),  # and add_queue
                 name="connector_tenant_adopt_queues",
             ),
         ]
@@ -75,7 +78,7 @@ class QueueViews(TenantPages):
             trouble=_trouble(last),
             rows=rows,
             to_adopt=[row for row in rows if row.there and row.differs],
-            may_adopt=request.user.has_perm("connector.change_queue"),
+            may_adopt=request.user.has_perms(ADOPTING),
             may_fetch=request.user.has_perm("connector.test_connection"),
         )
 
@@ -94,6 +97,8 @@ class QueueViews(TenantPages):
 
     def adopt_queues(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:
         """What was fetched is taken, not what is posted: the post only says which."""
+        if not request.user.has_perms(ADOPTING):
+            raise PermissionDenied
         wanted = {each.lower() for each in request.POST.getlist("queue")}
         fetched = _fetched(last_probe(tenant, Probe.Kind.QUEUES))
         chosen = [queue for queue in fetched if queue["id"] in wanted]

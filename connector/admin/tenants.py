@@ -46,6 +46,9 @@ CONNECTED_BY = {
 }
 
 
+TOKEN_ACTS = ("add_webhooktoken", "change_webhooktoken")
+
+
 class QueueInline(admin.TabularInline):  # type: ignore[type-arg]
     model = Queue
     form = QueueForm
@@ -198,7 +201,7 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
         return TenantList
 
     def _rights(self, request: HttpRequest) -> dict[str, bool]:
-        acts = ("test_connection", "send_test", "pause_tenant")
+        acts = ("test_connection", "send_test", "pause_tenant", *TOKEN_ACTS)
         return {f"may_{act}": request.user.has_perm(f"connector.{act}") for act in acts}
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:

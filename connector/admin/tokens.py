@@ -38,12 +38,12 @@ class TokenViews(TenantPages):
         own = [
             path(
                 "<path:object_id>/tokens/make/",
-                self.acting_view("change_tenant", self.make_token),
+                self.acting_view("add_webhooktoken", self.make_token),
                 name="connector_tenant_make_token",
             ),
             path(
                 "<path:object_id>/tokens/<int:token_id>/end/",
-                self.acting_view("change_tenant", self.end_token),
+                self.acting_view("change_webhooktoken", self.end_token),
                 name="connector_tenant_end_token",
             ),
         ]

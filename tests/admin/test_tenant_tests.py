@@ -3,13 +3,14 @@
 import ipaddress
 
 import pytest
+from django.contrib.auth.models import Group
 
 from connector.admin.tenant_pages import ROOM
 from connector.domain import AnswerMode
 from connector.models import AgentConnection, Probe, Queue, Secret, Tenant
 from connector.simulator.names import QUEUE_AUTOMATIC, QUEUE_MANUAL, QUEUE_OPEN_ONLY
 from connector.simulator.thread import running
-from tests.admin.conftest import CLIENT_SECRET, HEADER_SECRET
+from tests.admin.conftest import CLIENT_SECRET, HEADER_SECRET, permission_called
 
 ORG = "banco"
 
@@ -271,6 +272,18 @@ def test_adopting_all_again_changes_nothing(client, tenant, simulator):
     assert (len(ids), 2) == (tenant.queues.count(), tenant.version)
     adopted = tenant.queues.get(genesys_id=ids[QUEUE_AUTOMATIC])
     assert (AnswerMode.AUTO, False) == (adopted.answer_mode, adopted.enabled)
+
+
+def test_adopting_needs_the_rights_to_add_and_to_change(client, tenant, simulator):
+    ids = genesys_ids(simulator)
+    fetch(client, tenant)
+    group = Group.objects.get(name="Tenant admins")
+    group.permissions.remove(permission_called("add_queue"))
+
+    answer = client.post(at(tenant, "queues/adopt"), {"queue": list(ids.values())})
+
+    assert (403, 0) == (answer.status_code, tenant.queues.count())
+    assert "queues/adopt" not in client.get(at(tenant, "queues")).text
 
 
 def test_only_what_was_fetched_can_be_adopted(client, tenant, simulator):

@@ -4,11 +4,13 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
 
 from connector.models import WebhookToken
 from connector.models.token import digest_of
-from tests.admin.conftest import START
+from tests.admin.conftest import START, permission_called
 
 
 @pytest.fixture
@@ -81,6 +83,25 @@ def test_tokens_belong_to_those_who_may_change_the_tenant(browser, tenant, make,
 
     assert [client.post(make).status_code, client.post(end(token)).status_code] == [403, 403]
     assert tenant.tokens.filter(slot__isnull=False).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("right", "codes"),
+    [("add_webhooktoken", (200, 403)), ("change_webhooktoken", (403, 302)), (None, (403, 403))],
+)
+def test_making_and_ending_need_rights_of_their_own(tenant, page, make, right, codes):
+    user = User.objects.create_user("ana", is_staff=True)
+    tenant.people.add(user)
+    for codename in filter(None, ("view_tenant", "change_tenant", right)):
+        user.user_permissions.add(permission_called(codename))
+    client = Client()
+    client.force_login(user)
+    token, _ = WebhookToken.make(tenant, START)
+
+    shown = client.get(page).text
+
+    assert codes == (client.post(make).status_code, client.post(end(token)).status_code)
+    assert [make in shown, end(token) in shown] == [code != 403 for code in codes]
 
 
 def test_tokens_of_foreign_tenants_are_out_of_reach(browser, tenant, foreign):
