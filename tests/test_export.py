@@ -175,11 +175,21 @@ def test_csv_of_nothing_has_its_header():
     assert header.endswith(",duplicates,attempts,last_status_code,last_outcome\n")
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＠"])
 def test_no_cell_starts_like_a_formula(tenant, start):
     delivered(tenant, external_id=f"{start}1+1")
 
     assert f"'{start}1+1" in "".join(exported("csv"))
+
+
+def test_no_cell_goes_on_like_a_formula_where_a_semicolon_ends_cells(tenant):
+    """As it does in Excel for much of Latin America."""
+    delivered(tenant, external_id="a;=1+1", provider="b; c", queue_id="d;e")
+
+    told = "".join(exported("csv"))
+    assert "a;'=1+1" in told
+    assert ",b; c," in told
+    assert ",d;e," in told
 
 
 def test_a_connection_without_attempts_has_empty_cells(tenant):

@@ -17,8 +17,8 @@ from connector.masking import masked, without_address
 from connector.models import AgentConnection, Attempt
 
 BATCH = 500
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
+# What begins a formula for a spreadsheet, also where it takes a semicolon for the end of a cell.
+_FORMULA = re.compile(r"(\A|[;\t\r\n])(?=[=+\-@＝＋－＠\t\r\n])")
 _USER_IN_URL = re.compile(r"//[^/?#\s]*@")
 _SECRET_IN_QUERY = re.compile(r"(?i)([?&][^=&]*(?:token|secret|password|key)[^=&]*=)[^&#]*")
 
@@ -141,7 +141,7 @@ def _summary(attempts: Sequence[Attempt]) -> tuple[int, int | None, str | None]:
 
 def _harmless(cell: Any) -> Any:
     """A spreadsheet would run a cell that starts like a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
+    return _FORMULA.sub(r"\1'", cell) if isinstance(cell, str) else cell
 
 
 def _csv_line(cells: Iterable[Any]) -> str:
