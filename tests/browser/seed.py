@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from connector.audit import counts
-from connector.audit.counts import Ending
+from connector.audit import seal
 from connector.domain import OPEN, Evidence, Kind, Outcome, Reason, State
 from connector.models import (
     AgentConnection,
@@ -85,7 +85,7 @@ def seed() -> Seeded:
     last_month = _story(bank, LAST_MONTH, now, State.DELIVERED, Reason.DELIVERED, luck)
     checking = _connection(bank, 1002, now - timedelta(seconds=7), State.CHECKING, "", luck)
     _trouble(tenants[3], now)
-    _count()
+    _seal(now)
     later = now + timedelta(hours=1)  # no worker runs, and the tests take their time
     Heartbeat.objects.create(name="portal-1/1", started_at=now - timedelta(hours=3), seen_at=later)
     Event.objects.create(
@@ -258,17 +258,10 @@ def _trouble(tenant: Tenant, now: datetime) -> None:
     )
 
 
-def _count() -> None:
-    """As the background chore counts what has ended."""
-    for row in AgentConnection.objects.exclude(state__in=OPEN):
-        told = row.delivered_at and row.answered_at and row.delivered_at - row.answered_at
-        ending = Ending(
-            row.received_at,
-            row.state,
-            row.reason,
-            round(told.total_seconds() * 1000) if told else None,
-        )
-        counts.note(row.tenant_id, [ending])
+def _seal(now: datetime) -> None:
+    """As the background chore does, which counts what has ended, too."""
+    while seal.seal_due(now, time.monotonic())[1]:
+        pass
 
 
 def _people(tenants: list[Tenant]) -> dict[str, User]:
