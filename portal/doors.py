@@ -1,4 +1,4 @@
-"""Which requests pass by what only people's pages need."""
+"""Which requests pass by what only people's pages need, and which answers nobody keeps."""
 
 from collections.abc import Callable
 
@@ -34,4 +34,19 @@ class SendersDoor:
             if isinstance(response, SimpleTemplateResponse):
                 response.render()
         response.headers.setdefault("Content-Length", str(len(response.content)))
+        return response
+
+
+class ForNobodyElse:
+    """What one person is answered is kept by no cache, also where it is a refusal.
+
+    Stands behind what serves static files, which anybody may keep.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store")
         return response

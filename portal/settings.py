@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "portal.doors.SendersDoor",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.doors.ForNobodyElse",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -215,6 +216,7 @@ CONTENT_SECURITY_POLICY = {
 }
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a tenant's page has seven for each of its queues
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # other names below this domain are not ours to speak for
     "security.W021",  # nor is the browsers' preload list

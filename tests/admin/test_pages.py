@@ -35,6 +35,14 @@ def test_each_page_opens_for_each_role(browser, tenant, connection, role):
     assert {200} == {client.get(page).status_code for page in pages(tenant, connection)}
 
 
+@pytest.mark.parametrize("path", ["connector/tenant/add/", "no-such-page/", "logout/", "language/"])
+def test_no_cache_keeps_what_names_a_person_not_even_a_refusal(browser, path):
+    """The pages themselves are Django's to mark."""
+    answer = browser("Operators").post(f"/admin/{path}")
+
+    assert "no-store" in answer["Cache-Control"]
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_no_secret_is_in_any_page(browser, tenant, connection, role):
     _, plain = WebhookToken.make(tenant, connection.received_at)

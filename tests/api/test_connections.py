@@ -49,6 +49,13 @@ def test_the_list_holds_the_same_records(browser, connection):
     assert only == client.get(f"{LIST}/{connection.pk}").json()
 
 
+@pytest.mark.parametrize("address", ["", "/{pk}", "/nonsense", "?nonsense=1"])
+def test_no_cache_keeps_what_was_answered(browser, connection, address):
+    answer = browser("Auditors").get(LIST + address.format(pk=connection.pk))
+
+    assert "no-store" in answer["Cache-Control"]
+
+
 def test_they_come_newest_first_a_page_at_a_time(browser, tenant):
     moments = [START + timedelta(seconds=number // 2) for number in range(7)]
     rows = [make_connection(tenant, n, received_at=at) for n, at in enumerate(moments)]
