@@ -124,7 +124,8 @@ def _send(tenant: Tenant, troubles: Sequence[Trouble], addresses: Sequence[str])
 
 
 def _subject(tenant: Tenant, trouble: Trouble) -> str:
-    words = {"tenant": tenant.name, "trouble": trouble.get_kind_display()}
+    name = " ".join(tenant.name.split())  # a line break would let no mail out
+    words = {"tenant": name, "trouble": trouble.get_kind_display()}
     if trouble.is_over:
         return _("%(tenant)s: over: %(trouble)s") % words
     return _("%(tenant)s: %(trouble)s") % words

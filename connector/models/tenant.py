@@ -61,7 +61,7 @@ def validate_base_url(value: str) -> None:
         raise ValidationError(_("This is not an address.")) from None
     if wrong or re.search(r"[\s\x00-\x1f]", value):
         raise ValidationError(_("Enter an address that starts with https://"))
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if re.search(r"[?#\\]", value) or "@" in parts.netloc:
         raise ValidationError(_("Leave user, password, ? and # out of the address."))
 
 

@@ -204,6 +204,15 @@ def test_what_another_person_changed_meanwhile_stays(client, root, tenant):
     assert 'value="Banco"' in answer.text
 
 
+def test_a_tenant_of_very_many_queues_can_be_saved(client, tenant):
+    for number in range(300):
+        tenant.queues.create(genesys_id=f"{QUEUE[:-4]}{number:04}", name=f"Cola {number}")
+
+    save(client, tenant, name="Banco")
+
+    assert tenant.name == "Banco"
+
+
 def test_what_was_typed_can_be_saved_on_the_page_opened_anew(client, root, tenant):
     stale = filled(tenant, name="Banco")
     save(root, tenant, give_up_after=60)
@@ -315,6 +324,20 @@ def test_the_path_that_the_portal_adds_is_not_taken_into_lynns_address(client, t
 
     assert "the portal adds it by itself" in answer.text
     assert whole != tenant.lynn_base_url
+
+
+@pytest.mark.parametrize("sign", ["?", "#", "\\x", "/eu?", "/eu#"])
+def test_signs_that_would_swallow_the_path_are_no_part_of_an_address(client, tenant, sign):
+    answer = save(client, tenant, lynn_base_url=f"https://lynn.example.com{sign}")
+
+    assert "Leave user, password, ? and # out" in answer.text
+    assert tenant.lynn_base_url == "https://lynn.example.com/eu"
+
+
+def test_an_empty_user_is_no_part_of_an_address(client, tenant):
+    save(client, tenant, lynn_base_url="https://@lynn.example.com")
+
+    assert tenant.lynn_base_url == "https://lynn.example.com/eu"
 
 
 def test_a_slug_that_is_taken_is_refused_in_words(client, tenant):

@@ -649,6 +649,17 @@ def test_a_mail_is_in_one_language(mailed: Tenant, desk: Desk, settings: Any) ->
     assert "in a row" not in mail.outbox[0].body
 
 
+def test_a_name_of_several_lines_lets_the_mail_out(mailed: Tenant, desk: Desk) -> None:
+    Tenant.objects.update(name="Banco\r\nBcc: somebody@example.com")
+    mailed.refresh_from_db()
+    trouble.begin(mailed, KIND, "HTTP 503", desk.clock.now)
+
+    assert (1, False) == trouble.tell_people(desk.clock.now)
+
+    subject = "Banco Bcc: somebody@example.com: Lynn cannot be reached"
+    assert [subject, subject] == [message.subject for message in mail.outbox]
+
+
 def test_that_it_is_over_is_mailed_when_the_pause_is(mailed: Tenant, desk: Desk) -> None:
     trouble.begin(mailed, KIND, "HTTP 503", desk.clock.now)
     trouble.tell_people(desk.clock.now)
