@@ -242,11 +242,11 @@ def _credentials_refused(case: Case) -> str:
     if case.connection.answered_at:
         return _(
             "%(answer)s, but the agent's name could not be looked up, because Genesys refused the "
-            "tenant's credentials%(said)s; check client id, secret and region."
+            "tenant's credentials%(said)s; check client id, secret, and region or login address."
         )
     return _(
         "Whether %(whom)s answered is unknown, because Genesys refused the tenant's credentials"
-        "%(said)s; check client id, secret and region."
+        "%(said)s; check client id, secret, and region or login address."
     )
 
 

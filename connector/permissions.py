@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.apps import apps as global_apps
+from django.utils.translation import gettext_noop
 
 # Group -> permissions of this app, by codename.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Tenant admins": (
+    gettext_noop("Tenant admins"): (
         "add_tenant",
         "change_tenant",
         "delete_tenant",
@@ -24,7 +25,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "view_event",
         "view_replay",
     ),
-    "Operators": (
+    gettext_noop("Operators"): (
         "view_tenant",
         "view_queue",
         "view_agentconnection",
@@ -36,7 +37,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "cancel_connection",
         "view_bodies",
     ),
-    "Auditors": (
+    gettext_noop("Auditors"): (
         "view_tenant",
         "view_queue",
         "view_agentconnection",

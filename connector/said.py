@@ -21,10 +21,7 @@ PHRASES = (
     gettext_noop("%(host)s answered %(status)s: Genesys knows no such agent"),
     gettext_noop("%(host)s answered %(status)s: no reason given"),
     gettext_noop("%(host)s answered %(status)s: the token was not accepted"),
-    gettext_noop(
-        "%(host)s answered %(status)s: client id and secret were not accepted; check client id, "
-        "secret and region (a wrong region looks the same)"
-    ),
+    gettext_noop("%(host)s answered %(status)s: client id and secret were not accepted"),
     gettext_noop("%(host)s answered with something that is not HTTP"),
     gettext_noop("%(host)s could not be reached within %(time)s s"),
     gettext_noop("%(host)s did not answer in time"),

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-PLACEHOLDER = "PUT-THE-WEBHOOK-TOKEN-HERE"
-WORKFLOW_PLACEHOLDER = "PUT-THE-ID-OF-THE-WORKFLOW-HERE"
-CONNECTION_PLACEHOLDER = "PUT-THE-CONNECTION-ARN-HERE"
+from django.utils.translation import gettext, gettext_noop
+
+PLACEHOLDER = gettext_noop("PUT-THE-WEBHOOK-TOKEN-HERE")
+WORKFLOW_PLACEHOLDER = gettext_noop("PUT-THE-ID-OF-THE-WORKFLOW-HERE")
+CONNECTION_PLACEHOLDER = gettext_noop("PUT-THE-CONNECTION-ARN-HERE")
 
 USER_START = "v2.detail.events.conversation.{id}.user.start"
 ACD_END = "v2.detail.events.conversation.{id}.acd.end"
@@ -60,7 +62,7 @@ class Webhook:
 
     @property
     def shown_token(self) -> str:
-        return self.token or PLACEHOLDER
+        return self.token or gettext(PLACEHOLDER)
 
 
 def trigger(webhook: Webhook, topic: str = USER_START) -> str:
@@ -83,7 +85,7 @@ def trigger(webhook: Webhook, topic: str = USER_START) -> str:
             "eventTTLSeconds": 60,
             "target": {
                 "type": "Workflow",
-                "id": WORKFLOW_PLACEHOLDER,
+                "id": gettext(WORKFLOW_PLACEHOLDER),
                 "workflowTargetSettings": {"dataFormat": "TopLevelPrimitives"},
             },
             "matchCriteria": criteria,
@@ -180,7 +182,7 @@ def api_destination(webhook: Webhook, per_second: int) -> str:
         {
             "Name": f"portal-{webhook.slug}"[:64],
             "Description": "The webhook of the agent-connected portal",
-            "ConnectionArn": CONNECTION_PLACEHOLDER,
+            "ConnectionArn": gettext(CONNECTION_PLACEHOLDER),
             "InvocationEndpoint": webhook.address,
             "HttpMethod": "POST",
             "InvocationRateLimitPerSecond": min(per_second, 300),

@@ -204,14 +204,15 @@ SENTENCES = {
         (
             "Whether María Fernanda Quiroga (queue Soporte) answered is unknown, because Genesys "
             "refused the tenant's credentials (“Genesys answered 400: invalid_client”); check "
-            "client id, secret and region."
+            "client id, secret, and region or login address."
         ),
     ),
     "credentials, for the name": (
         connection(State.FAILED, Reason.GENESYS_CREDENTIALS_REFUSED, user_name=""),
         (
             "Agent u-1 answered after 7.6 s, but the agent's name could not be looked up, because "
-            "Genesys refused the tenant's credentials; check client id, secret and region."
+            "Genesys refused the tenant's credentials; check client id, secret, and region or "
+            "login address."
         ),
     ),
     "Lynn refused": (

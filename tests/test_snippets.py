@@ -6,6 +6,7 @@ import shlex
 import subprocess
 
 import pytest
+from django.utils import translation
 
 from connector import events, snippets
 from connector.events import AcdEnd, UserEnd, UserStart
@@ -170,6 +171,12 @@ def test_a_token_that_is_not_known_has_a_placeholder(webhook):
 
     expected = webhook.token or snippets.PLACEHOLDER
     assert all(expected in text for text in texts)
+
+
+def test_a_placeholder_is_in_the_readers_language():
+    with translation.override("es"):
+        assert "PONGA-AQUI-EL-TOKEN" in snippets.curl(NAMELESS)
+        assert "PONGA-AQUI-EL-ID" in snippets.trigger(NAMELESS)
 
 
 @pytest.mark.django_db(transaction=True)

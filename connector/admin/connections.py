@@ -21,6 +21,7 @@ from connector.admin.display import (
     state_badge,
 )
 from connector.admin.interventions import InterventionViews, buttons
+from connector.admin.tenant_form import MEDIA_TYPE_LABELS
 from connector.admin.timeline import Rights, timeline, took
 from connector.audit.export import record
 from connector.explain import explain, lasting
@@ -221,7 +222,7 @@ def _facts(connection: AgentConnection, rights: Rights, tenant: SafeString | str
         (_("Deliveries tried"), connection.tries),
         (_("Duplicates received"), connection.duplicates),
         (_("Trouble"), rights.read(in_readers_words(connection.trouble_detail), connection)),
-        (_("Media type"), connection.media_type),
+        (_("Media type"), MEDIA_TYPE_LABELS.get(connection.media_type, connection.media_type)),
         (_("Provider"), connection.provider),
         (_("External id"), external_id),
         (_("Conversation id"), _code(connection.conversation_id)),

@@ -179,7 +179,9 @@ def _time_to_tell(told: Told, since: datetime) -> Figure:
     middle, most, nearly_all = (told.percentile(share) for share in (0.5, 0.95, 0.99))
     if middle is None or most is None or nearly_all is None:
         return Figure("", "—", _("median time to tell Lynn"), url)
-    words = _("median time to tell Lynn · p95 %(most)s · p99 %(nearly_all)s") % {
+    words = _(
+        "median time to tell Lynn; 95\u00a0%% within %(most)s, 99\u00a0%% within %(nearly_all)s"
+    ) % {
         "most": _span(most),
         "nearly_all": _span(nearly_all),
     }

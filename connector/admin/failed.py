@@ -32,8 +32,8 @@ USUAL_RATE = 5
 
 WHAT_TO_DO = {
     Reason.GENESYS_CREDENTIALS_REFUSED: gettext_lazy(
-        "Open the tenant and correct client id, secret or region (a wrong region looks like a "
-        "wrong secret). Then check these again."
+        "Open the tenant and correct client id, secret, and region or login address (a wrong one "
+        "looks like a wrong secret). Then check these again."
     ),
     Reason.GENESYS_PERMISSION_MISSING: gettext_lazy(
         "In Genesys Cloud, give the role of the tenant's OAuth client the permission Analytics > "

@@ -8,12 +8,18 @@ from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_permission_codename
 from django.contrib.auth.admin import GroupAdmin
-from django.contrib.auth.forms import ReadOnlyPasswordHashWidget, UserChangeForm
+from django.contrib.auth.forms import (
+    AdminPasswordChangeForm,
+    ReadOnlyPasswordHashWidget,
+    SetUnusablePasswordMixin,
+    UserChangeForm,
+)
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
 from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.functional import lazy
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -27,6 +33,8 @@ from connector.admin.meanwhile import AsShownForm, with_seen
 from connector.admin.user_locks import LockViews
 from connector.permissions import GROUPS
 from connector.scope import seen_by
+
+format_html_lazy = lazy(format_html, SafeString)
 
 # What pages ask for besides what the groups hold; other permissions would change nothing.
 ALSO_USED = {"view_heartbeat"}
@@ -64,6 +72,23 @@ def _used_permissions() -> QuerySet[Permission]:
     return found.order_by("-content_type__app_label", "content_type__model", "codename")
 
 
+class GroupChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    widget = forms.CheckboxSelectMultiple
+
+    def label_from_instance(self, obj: Any) -> str:
+        return name_of(obj)
+
+
+def name_of(group: Group) -> str:
+    """The portal's own groups are called in the reader's language."""
+    return _(group.name)
+
+
+class GroupFilter(admin.RelatedFieldListFilter):
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        return [(group.pk, name_of(group)) for group in Group.objects.order_by("name")]
+
+
 class WithCheckboxes(admin.ModelAdmin):  # type: ignore[type-arg]
     """Boxes to tick in place of two lists between which one moves things by a script; of what can
     be given away, only what the reader has."""
@@ -92,6 +117,8 @@ class WithCheckboxes(admin.ModelAdmin):  # type: ignore[type-arg]
                 required=False,
                 label=capfirst(str(db_field.verbose_name)),
             )
+        if db_field.remote_field.model is Group:
+            kwargs["form_class"] = GroupChoices
         kwargs |= {"widget": forms.CheckboxSelectMultiple(), "queryset": own_groups(request)}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
@@ -100,6 +127,16 @@ class PasswordUnseen(ReadOnlyPasswordHashWidget):
     """Says that there is a password; of its hash nothing is shown."""
 
     template_name = "connector/password_set.html"
+
+
+class PortalPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+    """Django's own joins its help at the start, in English for good."""
+
+    usable_password_help_text = format_html_lazy(
+        '{}<ul id="id_unusable_warning" class="messagelist"><li class="warning">{}</li></ul>',
+        SetUnusablePasswordMixin.usable_password_help_text,
+        gettext_lazy("If disabled, the current password for this user will be lost."),
+    )
 
 
 class PortalUserForm(AsShownForm, UserChangeForm):  # type: ignore[type-arg]
@@ -129,7 +166,15 @@ class PortalUserForm(AsShownForm, UserChangeForm):  # type: ignore[type-arg]
 class PortalGroupAdmin(WithCheckboxes, GroupAdmin):  # type: ignore[misc]
     form = AsShownForm
     fields = ("name", "permissions")
-    list_display = ("name", "members")
+    list_display = ("called", "members")
+    ordering = ("name",)
+
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def called(self, group: Group) -> str:
+        return name_of(group)
+
+    def action_checkbox(self, obj: Group) -> SafeString:
+        return super().action_checkbox(Group(pk=obj.pk, name=name_of(obj)))
 
     @admin.display(description=gettext_lazy("people"))
     def members(self, group: Group) -> str:
@@ -151,8 +196,9 @@ class PortalGroupAdmin(WithCheckboxes, GroupAdmin):  # type: ignore[misc]
 @admin.register(User)
 class PortalUserAdmin(WithCheckboxes, LockViews):
     form = PortalUserForm
+    change_password_form = PortalPasswordForm
     list_display = ("username", "full_name", "email", "in_groups", "is_active", "last_seen")
-    list_filter = ("is_active", "is_superuser", "groups")
+    list_filter = ("is_active", "is_superuser", ("groups", GroupFilter))
     readonly_fields = ("tenants_in_words", "last_seen", "joined")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
@@ -180,7 +226,7 @@ class PortalUserAdmin(WithCheckboxes, LockViews):
     def in_groups(self, user: User) -> str:
         if user.is_superuser:
             return _("all rights")
-        return ", ".join(group.name for group in user.groups.all()) or NOTHING
+        return ", ".join(name_of(group) for group in user.groups.all()) or NOTHING
 
     @admin.display(description=gettext_lazy("last login"), ordering="last_login")
     def last_seen(self, user: User) -> SafeString | str:

@@ -41,7 +41,7 @@ FOUND: dict[tuple[str, str], tuple[Any, Any]] = {
     ("", "not_allowed"): (
         _("the portal may not connect to %(host)s"),
         _(
-            "Correct the address below. If it is meant, whoever runs the portal has to open its "
+            "Correct the address below. If it is right, ask whoever runs the portal to open its "
             "network (PORTAL_ALLOWED_UPSTREAMS)."
         ),
     ),
@@ -64,7 +64,7 @@ FOUND: dict[tuple[str, str], tuple[Any, Any]] = {
         ),
     ),
     ("", "tls"): (
-        _("no encrypted connection to %(host)s came about"),
+        _("no encrypted connection to %(host)s could be made"),
         _("%(host)s has to offer TLS 1.2 or later on the port in the address."),
     ),
     ("", "http"): (
@@ -83,7 +83,7 @@ FOUND: dict[tuple[str, str], tuple[Any, Any]] = {
         _("Test again in a few minutes. If it stays, tell whoever runs it; the answer is below."),
     ),
     ("", "busy"): (
-        _("asked the portal to wait, since too much was asked of it"),
+        _("it asked the portal to wait, since it has too much to do"),
         _("Test again in a minute."),
     ),
     ("", "secret_unreadable"): (
@@ -122,7 +122,18 @@ FOUND: dict[tuple[str, str], tuple[Any, Any]] = {
     ),
     ("", "token_refused"): (
         _("Genesys does not take the token that it has just given out"),
-        _("The API address and the login address may belong to different regions. Compare them."),
+        _(
+            "Test again in a minute. If it stays, ask whoever looks after Genesys whether the "
+            "client is still active there (Admin > Integrations > OAuth)."
+        ),
+    ),
+    ("", "token_refused_elsewhere"): (
+        _("Genesys does not take the token that it has just given out"),
+        _(
+            "The token came from %(login)s and was shown to %(api)s. Both have to belong to the "
+            "same region: compare the API address and the login address below with it, or leave "
+            "them empty."
+        ),
     ),
     ("agent_state", "agents_seen"): (_("granted; Genesys shows agents (%(agents)s)"), ""),
     ("agent_state", "no_agents"): (
@@ -226,7 +237,7 @@ def in_words(tenant: Tenant, steps: list[dict[str, Any]]) -> list[Shown]:
 
 def _shown(tenant: Tenant, step: dict[str, Any]) -> Shown:
     name, finding = step["name"], _finding(tenant, step)
-    facts = {"region": tenant.region, **step["facts"]}
+    facts = {"region": tenant.region, **_addresses(tenant), **step["facts"]}
     if "because" in facts:
         facts["because"] = str(STEPS[facts["because"]])
     found, remedy = FOUND.get((name, finding)) or FOUND["", finding]
@@ -243,10 +254,18 @@ def _shown(tenant: Tenant, step: dict[str, Any]) -> Shown:
     )
 
 
+def _addresses(tenant: Tenant) -> dict[str, str | None]:
+    asked = {"login": tenant.genesys_login, "api": tenant.genesys_api}
+    return {name: urlsplit(address).hostname for name, address in asked.items()}
+
+
 def _finding(tenant: Tenant, step: dict[str, Any]) -> str:
-    """Where the login address that is entered was asked, the region had no part in the refusal."""
+    """Where the login address that is entered was asked, the region had no part in the refusal;
+    where neither address is entered, both follow from it."""
     finding = str(step["finding"])
     own = urlsplit(tenant.login_url).hostname
     if finding == "credentials_refused" and own and own == step["facts"]["host"]:
         return "login_refused"
+    if finding == "token_refused" and (tenant.login_url or tenant.api_url):
+        return "token_refused_elsewhere"
     return finding

@@ -26,7 +26,7 @@ from connector.admin.tenant_fields import (
     WriteOnlyField,
 )
 from connector.clients.lynn import PATH
-from connector.domain import MEDIA_TYPES
+from connector.domain import MEDIA_TYPES, AnswerMode
 from connector.errors import SecretUnreadable
 from connector.models import REGIONS, Queue, Secret, Tenant
 from connector.models.tenant import default_media_types, validate_domain, validate_time_zone
@@ -43,8 +43,11 @@ MEDIA_TYPE_LABELS = {
     "internalmessage": _("Internal message"),
     "screenmonitoring": _("Screen monitoring"),
 }
-
-
+ANSWER_MODES = (
+    ("", _("As the tenant says")),
+    (AnswerMode.MANUAL, _("Manual")),
+    (AnswerMode.AUTO, _("Automatic")),
+)
 MOST_CHANGES = 20
 TIMES = ("first_check_after", "check_every", "give_up_after", "deliver_within")
 
@@ -242,14 +245,22 @@ class QueueForm(forms.ModelForm):  # type: ignore[type-arg]
             "enabled": _("Switched off, its conversations are ignored."),
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """The words of a choice are short here, so that names have room."""
+        super().__init__(*args, **kwargs)
+        answer_mode = self.fields.get("answer_mode")
+        if isinstance(answer_mode, forms.ChoiceField):
+            answer_mode.choices = ANSWER_MODES
+
     def clean_genesys_id(self) -> str:
         """Another id than those of Genesys would match no conversation, and nobody would know."""
         typed = str(self.cleaned_data["genesys_id"])
         if "genesys_id" in self.changed_data and not UUID.fullmatch(typed):
             raise forms.ValidationError(
                 gettext(
-                    "This is no id of a queue. It looks like %(example)s and stands at the end of "
-                    "the address of the queue's page in Genesys; the whole address will do, too."
+                    "This is not the id of a queue. It looks like %(example)s and stands at the "
+                    "end of the address of the queue's page in Genesys; the whole address will "
+                    "do, too."
                 )
                 % {"example": "a40c5e8b-93d1-47f6-b2e0-6d18f7c9053a"}
             )

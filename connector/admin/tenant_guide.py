@@ -64,9 +64,9 @@ def _steps(tenant: Tenant | None) -> list[GuideStep]:
             "#queues" if tenant else "",
         ),
         GuideStep(
-            _("Webhook token and snippet"),
+            _("Events from Genesys"),
             _(
-                "Make a token, and give it to Genesys or AWS with one of the snippets. The step is "
+                "Make a token, and follow one of the ways on the page that shows it. The step is "
                 "done when the first event has come in."
             ),
             bool(tenant and live_tokens(tenant).exists() and tenant.events.exists()),

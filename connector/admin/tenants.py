@@ -268,8 +268,9 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
         """In numbers: a list of every event that goes with a tenant would help nobody."""
         [tenant] = objs
         counts = {
-            str(related.model._meta.verbose_name_plural): related.count()
+            str(related.model._meta.verbose_name_plural): count
             for related in (tenant.queues, tenant.tokens, tenant.events)
+            if (count := related.count())
         }
         return [format_html("{}", tenant)], counts, set(), []
 

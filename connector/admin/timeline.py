@@ -27,10 +27,19 @@ from connector.record import NOT_THERE
 from connector.said import in_readers_words
 
 KIND_TITLES = {
-    Kind.TOKEN: gettext_lazy("Got a token from Genesys"),
+    Kind.TOKEN: gettext_lazy("Asked Genesys for a token"),
     Kind.STATUS: gettext_lazy("Asked Genesys about the agent"),
     Kind.NAME: gettext_lazy("Asked Genesys for the agent's name"),
-    Kind.DELIVERY: gettext_lazy("Told Lynn"),
+    Kind.DELIVERY: gettext_lazy("Tried to tell Lynn"),
+}
+DELIVERY_TITLES = {
+    Outcome.OK: gettext_lazy("Told Lynn"),
+    Outcome.NOT_SENT: gettext_lazy("Would have told Lynn"),
+}
+EVENT_TITLES = {
+    "user.start": gettext_lazy("Genesys offered the conversation to the agent (user.start)"),
+    "acd.end": gettext_lazy("Genesys reported the outcome of the queue (acd.end)"),
+    "user.end": gettext_lazy("Genesys reported the end of the agent's part (user.end)"),
 }
 # Genesys analytics API, segmentType, as a contact centre would say it.
 SEGMENT_WORDS = {
@@ -154,13 +163,19 @@ def _received(connection: AgentConnection, event: Event, rights: Rights) -> Entr
         connection=connection,
         at=event.received_at,
         tone=PLAIN,
-        title=_("Received %(kind)s") % {"kind": event.kind or event.topic},
+        title=_event_title(event),
         words=" · ".join(words),
         url=reverse("admin:connector_event_change", args=[event.pk]),
         parts=[_posted(connection, event, rights)],
         bodies_hidden=not rights.bodies,
         key=str(event.pk),
     )
+
+
+def _event_title(event: Event) -> str:
+    kind = event.kind or event.topic
+    known = EVENT_TITLES.get(kind)
+    return str(known) if known else _("Received %(kind)s") % {"kind": kind}
 
 
 def _posted(connection: AgentConnection, event: Event, rights: Rights) -> Part:
@@ -173,12 +188,20 @@ def _called(connection: AgentConnection, attempt: Attempt, rights: Rights) -> En
         connection=connection,
         at=attempt.started_at,
         tone=TONES.get(Outcome(attempt.outcome), PLAIN),
-        title=str(KIND_TITLES[Kind(attempt.kind)]),
+        title=_call_title(attempt),
         words=rights.read(" · ".join(_words(connection, attempt)), connection),
         parts=[_request(connection, attempt, rights), _answer(connection, attempt, rights)],
         bodies_hidden=not rights.bodies,
         key=str(attempt.pk),
     )
+
+
+def _call_title(attempt: Attempt) -> str:
+    kind = Kind(attempt.kind)
+    title = KIND_TITLES[kind]
+    if kind == Kind.DELIVERY:
+        title = DELIVERY_TITLES.get(Outcome(attempt.outcome), title)
+    return str(title)
 
 
 def _words(connection: AgentConnection, attempt: Attempt) -> list[str]:

@@ -57,7 +57,7 @@ class TokenViews(TenantPages):
             "tokens": tokens,
             "may_make": len(tokens) < MAX_LIVE_TOKENS,
             "ways": ways(tenant),
-            "placeholder": PLACEHOLDER,
+            "placeholder": _(PLACEHOLDER),
         }
 
     def make_token(self, request: HttpRequest, tenant: Tenant) -> HttpResponse:

@@ -49,10 +49,7 @@ def read_token(exchange: Exchange) -> tuple[str, int]:
     """The token and the seconds that it lives. Genesys says `invalid_client`, with 400 or 401,
     for a wrong id, a wrong secret and a wrong region alike: CredentialsRefused."""
     if exchange.status in (400, 401, 403):
-        raise CredentialsRefused(
-            f"{exchange.answered}: client id and secret were not accepted; check client id, secret "
-            "and region (a wrong region looks the same)"
-        )
+        raise CredentialsRefused(f"{exchange.answered}: client id and secret were not accepted")
     exchange.raise_for_status()
     answer = exchange.json()
     token = answer.get("access_token") if isinstance(answer, dict) else None

@@ -70,7 +70,7 @@ def validate_time_zone(value: str) -> None:
         zoneinfo.ZoneInfo(value)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
         raise ValidationError(
-            _("“%(value)s” is no time zone; an example is America/Bogota."),
+            _("“%(value)s” is not a time zone; an example is America/Bogota."),
             params={"value": value},
         ) from None
 
@@ -81,7 +81,7 @@ def validate_media_types(value: object) -> None:
     for name in value:
         if name not in MEDIA_TYPES:
             raise ValidationError(
-                _("“%(value)s” is no media type; there are: %(known)s."),
+                _("“%(value)s” is not a media type; there are: %(known)s."),
                 params={"value": name, "known": ", ".join(MEDIA_TYPES)},
             )
 

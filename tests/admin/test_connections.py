@@ -20,6 +20,7 @@ from tests.admin.conftest import (
     START,
     make_attempt,
     make_connection,
+    make_event,
     make_tenant,
     permission_called,
 )
@@ -285,7 +286,7 @@ def test_names_are_found_in_small_and_large_letters(browser, tenant, term):
 def test_the_page_tells_the_story(browser, connection):
     shown = browser("Operators").get(page(connection)).text
 
-    assert "Received user.start" in shown
+    assert "Genesys offered the conversation to the agent (user.start)" in shown
     assert "still ringing, 7 checks from +2 to +14 s" in shown
     assert "+15 s" in shown
     assert "refused · HTTP 401" in shown
@@ -295,8 +296,41 @@ def test_the_page_tells_the_story(browser, connection):
 def test_the_story_is_told_in_the_order_in_which_it_happened(browser, connection):
     shown = browser("Operators").get(page(connection)).text
 
-    steps = ["Received user.start", "Asked Genesys about the agent", "Told Lynn"]
+    steps = ["Genesys offered the conversation", "Asked Genesys about the agent", "to tell Lynn"]
     assert sorted(steps, key=shown.index) == steps
+
+
+@pytest.mark.parametrize(
+    ("outcome", "title"),
+    [
+        (Outcome.OK, "Told Lynn"),
+        (Outcome.REFUSED, "Tried to tell Lynn"),
+        (Outcome.NOT_SENT, "Would have told Lynn"),
+    ],
+)
+def test_lynn_was_told_only_where_it_took_the_message(browser, tenant, outcome, title):
+    connection = make_connection(tenant)
+    make_attempt(connection, Kind.DELIVERY, 15, outcome=outcome)
+
+    shown = browser("Operators").get(page(connection)).text
+
+    assert f"<strong>{title}</strong>" in shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        ("acd.end", "Genesys reported the outcome of the queue (acd.end)"),
+        ("routing.end", "Received routing.end"),
+    ],
+)
+def test_an_event_is_told_in_words(browser, tenant, kind, title):
+    connection = make_connection(tenant)
+    event = make_event(tenant, connection)
+    event.kind = kind
+    event.save()
+
+    assert title in browser("Operators").get(page(connection)).text
 
 
 def test_what_happened_on_another_day_says_which(browser, connection):

@@ -4,10 +4,10 @@ import re
 from html import unescape
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 
 from connector.models import Replay
-from tests.admin.conftest import make_connection, make_event
+from tests.admin.conftest import make_connection, make_event, make_tenant
 
 ENGLISH = re.compile(
     r"\b(?:add|after|agent|and|any|are|can|connection|delivered|event|failed|for|from|is|last|none"
@@ -16,8 +16,8 @@ ENGLISH = re.compile(
 )
 # Names that stay: of groups, of Genesys' permissions and regions, of the product, of languages.
 NAMES = re.compile(
-    r"Agent Connected|Tenant admins|Analytics > Agent State(?: Names)? > View|Queue > View"
-    r"|user\.(?:start|end)|acd\.end|PUT-THE-[A-Z-]+|agent-connected-portal|Data Action"
+    r"Agent Connected|Analytics > Agent State(?: Names)? > View|Queue > View"
+    r"|user\.(?:start|end)|acd\.end|agent-connected-portal|Data Action"
     r"|\./run worker|aws events .*|connection\.json"
 )
 QUOTED = re.compile(r"“[^”]*”")
@@ -45,7 +45,13 @@ PAGES = [
     "/admin/connector/tenant/{tenant}/queues/",
     "/admin/connector/tenant/{tenant}/message/",
     "/admin/connector/tenant/{tenant}/history/",
+    "/admin/connector/tenant/{unused}/delete/",
     "/admin/auth/user/",
+    "/admin/auth/user/add/",
+    "/admin/auth/user/{user}/change/",
+    "/admin/auth/user/{user}/password/",
+    "/admin/password_change/",
+    "/admin/auth/group/",
     "/admin/auth/group/{group}/change/",
     "/admin/preferences/",
     "/admin/nothing/here/",
@@ -70,6 +76,8 @@ def ids(tenant, connection):
     event = make_event(tenant, reason="invalid_event", detail="")
     return {
         "tenant": tenant.pk,
+        "unused": make_tenant("retail-express").pk,
+        "user": User.objects.get(is_superuser=True).pk,
         "connection": connection.pk,
         "event": event.pk,
         "group": Group.objects.get(name="Operators").pk,
@@ -84,6 +92,28 @@ def test_no_english_is_left(root, ids, page):
     words = QUOTED.sub("", NAMES.sub("", words_on(answer.text)))
     left = [line.strip() for line in words.split("|") if ENGLISH.search(line)]
     assert left == []
+
+
+def test_a_page_of_whoever_signed_out_is_in_spanish_too(root):
+    answer = root.post("/admin/logout/", headers={"Accept-Language": "es"})
+
+    words = NAMES.sub("", words_on(answer.text))
+    assert [] == [line for line in words.split("|") if ENGLISH.search(line)]
+    assert "Ya no hay ninguna sesión iniciada" in answer.text
+
+
+def test_the_portals_own_groups_have_spanish_names_and_others_keep_theirs(root):
+    Group.objects.create(name="Night shift")
+
+    page = root.get("/admin/auth/user/add/", headers={"Accept-Language": "es"})
+    users = root.get("/admin/auth/user/", headers={"Accept-Language": "es"}).text
+    groups = root.get("/admin/auth/group/", headers={"Accept-Language": "es"}).text
+
+    assert page.status_code == 200
+    for shown in (users, groups):
+        assert "Administradores de organizaciones" in shown
+        assert "Night shift" in shown
+        assert "Tenant admins" not in shown
 
 
 def test_a_time_is_written_as_in_spanish(root, connection):

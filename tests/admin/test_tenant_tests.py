@@ -95,6 +95,28 @@ def test_where_a_login_address_is_entered_it_is_what_was_refused(client, tenant)
     assert "All regions, to compare" not in shown
 
 
+def a_token_was_not_taken(tenant):
+    step = {"name": "agent_state", "tone": "bad", "finding": "token_refused", "ms": 90}
+    step |= {"said": "", "facts": {"host": "api.mypurecloud.com"}}
+    now = "2026-10-12T14:00Z"
+    Probe.objects.create(
+        tenant=tenant, kind="connection", at=now, outcome="bad", result={"steps": [step]}
+    )
+
+
+def test_addresses_are_to_be_compared_where_one_is_entered_only(client, tenant):
+    a_token_was_not_taken(tenant)
+    without = client.get(at(tenant, "change")).text
+    Tenant.objects.update(login_url="https://login.mypurecloud.ie")
+
+    with_one = client.get(at(tenant, "change")).text
+
+    assert "compare the API address and the login address" not in without
+    assert "whether the client is still active there" in " ".join(without.split())
+    came = "The token came from login.mypurecloud.ie and was shown to api.mypurecloud.com."
+    assert came in with_one
+
+
 def test_technical_detail_of_ours_is_told_in_the_readers_language(client, tenant):
     client.cookies["django_language"] = "es"
     said = "api.example.com is at 10.0.0.7, which is not a public address; if it is meant, add "
