@@ -92,7 +92,15 @@ if IS_SQLITE:
     if _database["NAME"] != ":memory:":
         environment.reserve(Path(_database["NAME"]))
 else:
-    _options |= {"connect_timeout": 5, "application_name": "agent-connected-portal"}
+    _options |= {
+        "connect_timeout": 5,  # seconds, as the others but one
+        "application_name": "agent-connected-portal",
+        # A machine that has vanished says so to nobody, and TCP would wait a quarter of an hour.
+        "tcp_user_timeout": 10_000,  # ms
+        "keepalives_idle": 5,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+    }
 # A connection belongs to one process: a pool shared by forked workers mixes their answers up.
 # It is renewed now and then, which is when the clocks are compared (connector/clock.py).
 DATABASES = {
