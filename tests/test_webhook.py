@@ -14,6 +14,7 @@ from django.utils import timezone
 from gunicorn.http.body import Body, ChunkedReader
 from gunicorn.http.unreader import IterUnreader
 
+from connector import rates
 from connector.events import MAX_BYTES
 from connector.models import (
     AgentConnection,
@@ -522,6 +523,18 @@ def test_over_its_limit_a_tenant_has_to_wait(post, start, tenant, wait):
     assert {"error", "detail"} == set(over.json())
     assert over.json()["error"] == "too_many_events"
     assert post(start).status_code == 202
+
+
+def test_what_other_machines_took_counts_towards_the_limit(
+    post, start, tenant, now, settings, monkeypatch
+):
+    settings.WEB_PROCESSES = 1
+    monkeypatch.setattr(rates, "_seen", {})
+    change(tenant, inbound_per_second=8)
+    for _ in range(8):
+        Event.objects.create(tenant=tenant, received_at=now, outcome=EventOutcome.IGNORED)
+
+    assert [202, 202, 429] == [post(start).status_code for _ in range(3)]
 
 
 def test_refused_posts_count_towards_the_limit_and_waiting_ones_do_not(post, start, tenant):
