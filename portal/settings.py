@@ -274,6 +274,7 @@ LOGGING = {
     "loggers": {
         "django-q": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        "gunicorn.http.wsgi": {"level": "ERROR"},  # warns of each HEAD that Django answers
         "django.request": {"level": "ERROR"},  # refused posts are on record as events
         "django.security.DisallowedHost": {"level": "CRITICAL"},  # scanners; answered with a 400
     },

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import socket
 import threading
@@ -121,6 +122,10 @@ def test_a_body_that_does_not_come_is_a_body_that_broke_off(desk: Reception) -> 
         desk.reads,
         [type(error).__name__ for error in desk.errors],
     )
+
+
+def test_a_look_by_its_head_alone_is_nothing_to_warn_of() -> None:
+    assert not logging.getLogger("gunicorn.http.wsgi").isEnabledFor(logging.WARNING)
 
 
 def test_each_request_of_a_connection_has_the_whole_time(desk: Reception) -> None:

@@ -1,9 +1,11 @@
 """`GET /api/v1/connections` and `/api/v1/connections/<id>`: the audit records that one may see."""
 
+import logging
 from datetime import UTC
 from typing import Any
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
@@ -26,6 +28,8 @@ from connector.find import ConnectionFilter
 from connector.models import AgentConnection
 from connector.scope import seen_by, tenants_of
 
+logger = logging.getLogger(__name__)
+
 FILTERS = (
     "tenant",
     "state",
@@ -37,6 +41,7 @@ FILTERS = (
     "until",
     "waiting",
 )
+RETRY_AFTER = 5  # seconds
 PERMISSION = "connector.view_agentconnection"
 SIGN_IN: list[Any] = [{"basic": []}, {"session": []}]
 ERRORS = {
@@ -44,6 +49,7 @@ ERRORS = {
     401: OpenApiResponse(AuditErrorSerializer, "Not signed in, or wrong user name or password."),
     403: OpenApiResponse(AuditErrorSerializer, "The permission to see connections is missing."),
     429: OpenApiResponse(AuditErrorSerializer, "Too many wrong passwords; see Retry-After."),
+    503: OpenApiResponse(AuditErrorSerializer, "The database is away; see Retry-After."),
 }
 
 
@@ -69,6 +75,11 @@ class AuditView(APIView):
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, Http404):
             return Response({"error": "not_found", "detail": str(exc)}, 404)
+        if isinstance(exc, OperationalError | InterfaceError):
+            logger.error("The audit API cannot read: %s", exc)
+            detail = _("The database cannot be read now; ask again in a moment.")
+            content = {"error": "unavailable", "detail": detail}
+            return Response(content, 503, headers={"Retry-After": str(RETRY_AFTER)})
         response = super().handle_exception(exc)
         if isinstance(exc, ValidationError):
             response.data = {

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.db import InterfaceError, OperationalError
+from django.db import connection as database
 from django.test import Client
 
 from connector.audit.export import ATTEMPT_FACTS, FACTS, record
@@ -39,6 +41,22 @@ def test_one_is_the_record_of_the_audit_trail(browser, connection, permissions):
     expected = record(connection, list(connection.attempts.all()), hide=not permissions)
     assert answer.json() == json.loads(json.dumps(expected))
     assert (answer.json()["external_id"] == EXTERNAL_ID) == bool(permissions)
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_is_said_to_be_so(browser, error):
+    client = browser("Auditors")
+
+    def away(execute, sql, params, many, context):
+        if "connector_agentconnection" in sql:
+            raise error("the server closed the connection unexpectedly")
+        return execute(sql, params, many, context)
+
+    with database.execute_wrapper(away):
+        answer = client.get(LIST)
+
+    assert (503, "5") == (answer.status_code, answer["Retry-After"])
+    assert "unavailable" == answer.json()["error"]
 
 
 def test_the_list_holds_the_same_records(browser, connection):
