@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
+from gunicorn.workers import gthread
 from gunicorn.workers.gthread import TConn
 
 from connector.management import reception
@@ -122,6 +123,21 @@ def test_a_body_that_does_not_come_is_a_body_that_broke_off(desk: Reception) -> 
         desk.reads,
         [type(error).__name__ for error in desk.errors],
     )
+
+
+def test_a_connection_held_ready_does_not_keep_a_thread(desk: Reception) -> None:
+    ours, theirs = socket.socketpair()
+    connection = TConn(desk.config, theirs, ("127.0.0.1", 1), ("127.0.0.1", 2))
+    started = time.monotonic()
+
+    with ours:
+        assert gthread._DEFER is desk.worker.handle(connection)
+        assert time.monotonic() - started < gthread.DEFAULT_WORKER_DATA_TIMEOUT
+        ours.sendall(HEAD + b"Content-Length: 2\r\n\r\n{}")
+        assert desk.worker.handle(connection)
+    connection.sock.close()
+
+    assert [b"{}"] == desk.reads
 
 
 def test_a_look_by_its_head_alone_is_nothing_to_warn_of() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 from gunicorn.http import errors
 from gunicorn.util import write_nonblock
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 
 REQUEST_SECONDS = 5.0
+FIRST_BYTE_SECONDS = 0.05
 
 _OURS = (
     errors.ConfigurationProblem,
@@ -28,11 +29,14 @@ _STATUS = {
 
 class Worker(ThreadWorker):  # type: ignore[misc]
     """A request has REQUEST_SECONDS to arrive, from when a thread turns to it: who stops in the
-    middle of one, or has vanished, would else keep that thread for good."""
+    middle of one, or has vanished, would else keep that thread for good. Connections on which
+    nothing was sent yet, as browsers and load balancers hold them ready, wait without a thread."""
 
     def handle(self, conn: TConn) -> Any:
         if not isinstance(conn.sock, Incoming):
             conn.sock = Incoming(fileno=conn.sock.detach())
+        if not conn.initialized and not conn.wait_for_data(FIRST_BYTE_SECONDS):
+            return _DEFER
         conn.sock.deadline = time.monotonic() + REQUEST_SECONDS
         return super().handle(conn)
 
