@@ -140,16 +140,17 @@ def _secrets(people: dict[str, User], *sides: Side) -> frozenset[str]:
 def _side(name: str, number: int, people: dict[str, User]) -> Side:
     tenant = _tenant(name, number, SLUGS[name], f"{MARKS[name]} tenant")
     connection = _connection(name, tenant, 1)
+    unseen = _connection(name, tenant, 3, **UNSEEN)
     token, _plain = WebhookToken.make(tenant, _now(), TOKENS[name])
     side = Side(
         name=name,
         tenant=tenant,
         empty=_tenant(name, number + 1, f"{SLUGS[name]}-2", f"{MARKS[name]} empty", enabled=False),
         connection=connection,
-        unseen=_connection(name, tenant, 3, **UNSEEN),
+        unseen=unseen,
         open=_connection(name, tenant, 2, due_at=_now() + timedelta(hours=1), **OPEN),
         event=_event(name, tenant, connection),
-        replay=_replay(name, tenant, connection),
+        replay=_replay(name, tenant, unseen),
         token=token,
         account=_locked_out_account(name),
         group=Group.objects.create(name=f"group-{name}"),
