@@ -18,6 +18,7 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.handlers.proxy import AxesProxyHandler
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_login_failed
 from django.db.models import Max, QuerySet, Sum
 from django.http import HttpRequest
@@ -97,6 +98,13 @@ def _counted_as(address: Address) -> str:
     if address.version == 4:
         return str(address)
     return str(ipaddress.ip_network((address, IPV6_SITE), strict=False).network_address)
+
+
+def in_log(name: str, address: str, agent: str, path: str, request: HttpRequest) -> str:
+    """How django-axes names somebody in the log. What is no user name stays out of it: people type
+    their passwords there."""
+    is_known = get_user_model()._default_manager.filter(username=name).exists()
+    return f"{name if is_known else 'no account'} at {address}"
 
 
 def locks_of(name: str, now: datetime) -> list[Lock]:

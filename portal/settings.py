@@ -178,6 +178,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # so that we can say when
 AXES_RESET_ON_SUCCESS = True
 AXES_USERNAME_CALLABLE = "connector.guesses.name_of"
 AXES_CLIENT_IP_CALLABLE = "connector.guesses.address_of"
+AXES_CLIENT_STR_CALLABLE = "connector.guesses.in_log"
 AXES_LOCKOUT_CALLABLE = "connector.admin.locked.locked"
 AXES_SENSITIVE_PARAMETERS = ["username", "csrfmiddlewaretoken", "next"]
 AXES_DISABLE_ACCESS_LOG = True

@@ -117,6 +117,15 @@ def test_it_ends_by_itself_and_is_not_prolonged_by_trying(ana):
     assert 302 == sign_in(PASSWORD).status_code
 
 
+def test_what_is_no_user_name_is_not_in_the_log(ana, caplog):
+    sign_in("wrong", name="a-password-in-the-wrong-box")
+    guess()
+
+    assert "no account at 203.0.113.7" in caplog.text
+    assert "ana at 203.0.113.7" in caplog.text
+    assert "a-password-in-the-wrong-box" not in caplog.text
+
+
 def test_no_password_is_kept(ana):
     sign_in("a-wrong-password")
 
