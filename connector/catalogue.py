@@ -1,5 +1,6 @@
 """The queues that a tenant's Genesys has, with how each of them answers."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -12,16 +13,18 @@ from connector.clients.genesys import RoutingQueue
 from connector.models import Tenant
 
 MOST_PAGES = 20  # as many calls as the budget gives in one go, with some left for the agents
+LONGEST = 30.0  # seconds for all pages: a person is waiting, and a thread of the web with them
 
 Clock = Callable[[], datetime]
 
 
 def fetch(tenant: Tenant, clock: Clock) -> tuple[list[RoutingQueue], bool]:
-    """By name, and whether there are more than are read. Every page takes a call from the
-    budget. Raises ServiceError and SecretUnreadable."""
+    """By name, and whether there are more than are read, or than Genesys gave in time. Every page
+    takes a call from the budget. Raises ServiceError and SecretUnreadable."""
     found: dict[str, RoutingQueue] = {}
+    stop_at = time.monotonic() + LONGEST
     token, page, pages = _token(tenant, clock), 1, 1
-    while page <= min(pages, MOST_PAGES):
+    while page <= min(pages, MOST_PAGES) and (page == 1 or time.monotonic() < stop_at):
         exchange = _ask(tenant, token, page, clock)
         if exchange.status == 401 and page == 1:
             token = _new_token(tenant, token, clock)
@@ -30,7 +33,7 @@ def fetch(tenant: Tenant, clock: Clock) -> tuple[list[RoutingQueue], bool]:
         found |= {queue.id: queue for queue in queues}
         page += 1
     in_order = sorted(found.values(), key=lambda queue: (queue.name.casefold(), queue.id))
-    return in_order, pages > MOST_PAGES
+    return in_order, page <= pages
 
 
 def _ask(tenant: Tenant, token: str, page: int, clock: Clock) -> Exchange:

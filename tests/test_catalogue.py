@@ -69,6 +69,16 @@ def test_there_is_an_end_to_the_pages(tenant, simulator, monkeypatch):
     assert (100, True) == (len(queues), more)
 
 
+def test_a_slow_genesys_does_not_keep_a_person_waiting_for_ever(tenant, simulator, monkeypatch):
+    monkeypatch.setattr(catalogue, "LONGEST", 0.0)
+    for number in range(120):
+        simulator.add_queue(ORG, f"Cola {number}")
+
+    queues, more = fetch(tenant)
+
+    assert (100, True) == (len(queues), more)
+
+
 def test_the_token_is_that_of_the_workers(tenant, simulator):
     fetch(tenant)
     fetch(tenant)
