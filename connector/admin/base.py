@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import (
     ALL_VAR,
@@ -15,7 +16,7 @@ from django.contrib.admin.views.main import (
     ChangeList,
 )
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable
@@ -59,7 +60,22 @@ def without_popups(field: Any) -> Any:
     return field
 
 
-class WithStory(admin.ModelAdmin):  # type: ignore[type-arg]
+class WithActions(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Whose list says so where what was chosen cannot be there, in place of failing."""
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        try:
+            for chosen in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(chosen)
+        except ValidationError:
+            messages.error(request, _("What was chosen is not there. Nothing was done."))
+            return HttpResponseRedirect(request.get_full_path())
+        return super().response_action(request, queryset, *args, **kwargs)
+
+
+class WithStory(WithActions):
     """Whose pages say more of an object than its fields."""
 
     def change_view(

@@ -1,6 +1,7 @@
 """What needs a person: grouped by tenant and reason, with what to do; and doing it for many."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,7 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from connector import attention, clock, replay
 from connector.admin.display import moment, state_badge
-from connector.admin.interventions import LONGEST_NOTE
+from connector.admin.interventions import LONGEST_NOTE, note_of
 from connector.admin.site import page, render_page
 from connector.attention import Group
 from connector.domain import REASONS, Reason, State
@@ -116,6 +117,7 @@ def failed(request: HttpRequest) -> HttpResponse:
         "cards": _cards(request),
         "may_acknowledge": request.user.has_perm("connector.acknowledge"),
         "replays": _recent_replays(request),
+        "shown_at": clock.now().isoformat(),
     }
     return render_page(request, "admin/connector/failed.html", context)
 
@@ -270,7 +272,7 @@ def acknowledge_many(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return redirect("admin:failed")
     chosen = Chosen(request, request.POST)
-    note = request.POST.get("note", "").strip()[:LONGEST_NOTE]
+    note = note_of(request)
     if chosen.tenant is None:
         messages.error(request, _("Choose a group first."))
     elif not note:
@@ -282,8 +284,11 @@ def acknowledge_many(request: HttpRequest) -> HttpResponse:
 
 def _acknowledge(request: HttpRequest, chosen: Chosen, note: str) -> str:
     """Goes into the log once, with the oldest of them, however many there are."""
-    oldest = chosen.rows.order_by("received_at", "id").first()
-    count = attention.acknowledge(chosen.rows, request.user, note, clock.now())
+    now = clock.now()
+    # What failed after the page was shown, nobody has seen yet.
+    rows = chosen.rows.filter(final_at__lte=_shown_at(request, now))
+    oldest = rows.order_by("received_at", "id").first()
+    count = attention.acknowledge(rows, request.user, note, now)
     words = ngettext(
         "%(count)d connection was acknowledged.",
         "%(count)d connections were acknowledged.",
@@ -294,3 +299,12 @@ def _acknowledge(request: HttpRequest, chosen: Chosen, note: str) -> str:
             request.user.pk or 0, [oldest], CHANGE, f"{words} {note}", single_object=True
         )
     return words
+
+
+def _shown_at(request: HttpRequest, now: datetime) -> datetime:
+    """When the page was that was sent; now, where it does not say."""
+    try:
+        shown_at = datetime.fromisoformat(request.POST.get("shown_at", ""))
+    except ValueError:
+        return now
+    return min(shown_at, now) if shown_at.tzinfo else now

@@ -96,6 +96,11 @@ def buttons(request: HttpRequest, connection: AgentConnection) -> list[Button]:
     ]
 
 
+def note_of(request: HttpRequest) -> str:
+    """What a person wrote about it; PostgreSQL stores no NUL."""
+    return request.POST.get("note", "").replace("\x00", "").strip()[:LONGEST_NOTE]
+
+
 class InterventionViews(FilteredAdmin):
     actions = ["deliver_again", "check_again"]
 
@@ -116,7 +121,7 @@ class InterventionViews(FilteredAdmin):
         return [acknowledge, *own, *super().get_urls()]
 
     def _acknowledge(self, request: HttpRequest, connection: AgentConnection) -> HttpResponse:
-        note = request.POST.get("note", "").strip()[:LONGEST_NOTE]
+        note = note_of(request)
         if not note:
             self.message_user(request, gettext("Say what was done about it."), messages.ERROR)
         elif attention.acknowledge(self._alone(connection), request.user, note, clock.now()):

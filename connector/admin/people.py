@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from connector.admin.authority import may_manage, may_manage_group, own_groups, own_permissions
-from connector.admin.base import without_popups
+from connector.admin.base import WithActions, without_popups
 from connector.admin.display import NOTHING, moment
 from connector.admin.meanwhile import AsShownForm, with_seen
 from connector.admin.user_locks import LockViews
@@ -89,7 +89,7 @@ class GroupFilter(admin.RelatedFieldListFilter):
         return [(group.pk, name_of(group)) for group in Group.objects.order_by("name")]
 
 
-class WithCheckboxes(admin.ModelAdmin):  # type: ignore[type-arg]
+class WithCheckboxes(WithActions):
     """Boxes to tick in place of two lists between which one moves things by a script; of what can
     be given away, only what the reader has."""
 

@@ -1,5 +1,6 @@
 """What needs a person: the groups, acknowledging, and bulk replays."""
 
+import re
 from datetime import timedelta
 from html import unescape
 
@@ -105,6 +106,42 @@ def test_an_acknowledged_group_leaves_the_page_with_its_note_on_record(browser, 
     assert mine.state == State.FAILED
     page = client.get(f"/admin/connector/agentconnection/{mine.pk}/change/").text
     assert "told by phone" in page
+
+
+@pytest.mark.parametrize("shown_at", ["", "nonsense", "2026-10-12T14:00:00", "9999-12-31T00:00+00"])
+def test_without_a_time_all_of_a_group_is_acknowledged(browser, connection, shown_at):
+    browser("Operators").post(ACKNOWLEDGE, {**LYNN, "note": "x", "shown_at": shown_at})
+
+    assert not attention.waiting(AgentConnection.objects.all()).exists()
+
+
+def test_what_failed_after_the_page_was_shown_is_not_acknowledged_unseen(browser, tenant):
+    seen = make_connection(tenant)
+    client = browser("Operators")
+    shown_at = re.search('name="shown_at" value="([^"]+)"', client.get(PAGE).text)[1]
+    unseen = make_connection(tenant, 2, final_at=timezone.now())
+
+    client.post(ACKNOWLEDGE, {**LYNN, "note": "x", "shown_at": unescape(shown_at)})
+
+    assert [unseen] == list(attention.waiting(AgentConnection.objects.all()))
+    assert seen.acknowledgements.exists()
+
+
+def test_what_a_database_cannot_store_is_left_out_of_a_note(browser, connection):
+    browser("Operators").post(ACKNOWLEDGE, {**LYNN, "note": "a\0b"})
+
+    assert "ab" == connection.acknowledgements.get().note
+
+
+@pytest.mark.parametrize(
+    "address", ["/admin/connector/agentconnection/", "/admin/auth/user/", "/admin/auth/group/"]
+)
+def test_an_action_on_what_cannot_be_there_does_nothing_and_says_so(root, connection, address):
+    action = "deliver_again" if "connector" in address else "delete_selected"
+
+    answer = root.post(address, {"action": action, "_selected_action": "nonsense"}, follow=True)
+
+    assert "What was chosen is not there. Nothing was done." in answer.text
 
 
 def test_one_connection_is_acknowledged_on_its_page(browser, connection):
