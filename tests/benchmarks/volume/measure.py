@@ -48,7 +48,7 @@ def main() -> None:
 
 def measure(user: User, words: str, rounds: int) -> Iterator[Figures]:
     client = _client(user)
-    for page in pages():
+    for page in pages(user):
         yield {"reader": words, "page": page.name, "goal": page.has_goal} | _cost(
             client, page, rounds
         )

@@ -20,6 +20,7 @@ from connector.models import (
     OutcomeTotal,
     Tenant,
 )
+from tests.benchmarks.volume.changes import Changes
 from tests.benchmarks.volume.store import Table
 from tests.benchmarks.volume.year import QUEUES, TENANTS, Row, Story, Year, queue_id, queue_name
 
@@ -35,16 +36,20 @@ def main(connections: int) -> None:
 
 
 def seed(connections: int, now: datetime) -> None:
-    """Three attempts for each connection, events, and the counts that the dashboard reads.
+    """Three attempts for each connection, events, and the counts that the dashboard reads; for ten
+    connections one change of a setting, or of what people did.
 
     Nothing is sealed: no page reads the chain.
     """
-    stories = Year(_tenants(now), connections, now).stories()
-    counted = Counted()
+    tenants = _tenants(now)
+    stories = Year(tenants, connections, now).stories()
+    counted, changes = Counted(), Changes(tenants, connections, now)
     while chunk := list(islice(stories, CHUNK)):
         _store(chunk)
         counted.add(story.connection for story in chunk)
+        changes.add(story.connection for story in chunk)
     counted.store()
+    changes.store()
 
 
 def _tenants(now: datetime) -> list[int]:
