@@ -1,32 +1,24 @@
 """Who did what: settings that were changed, and what people did to connections."""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django import forms
-from django.contrib.admin.models import LogEntry
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from connector.admin.acts import acts
 from connector.admin.change_pages import Found, Key, Row, Walk, page_of, read_key
 from connector.admin.setting_changes import KEPT, Change, history, told
 from connector.admin.site import page, render_page
 from connector.find import LONGEST, TimeRange
-from connector.models import AgentConnection, ExportLog, Replay
+from connector.models import ExportLog
 from connector.scope import sees_all_tenants, tenants_of
 
 PAGE = 50
-CHUNK = 200
-MOST_LOOKED_AT = 4000
 ACTS, EXPORTS = len(KEPT), len(KEPT) + 1  # the sources beside the histories
 
 
@@ -102,26 +94,7 @@ class _Sources:
         return Row(key, change.author, tenant, words, change.lines)
 
     def _acts(self, walk: Walk) -> Found:
-        """From Django's own log, which knows no tenants: it is looked through until there are
-        enough of ours, but no more than MOST_LOOKED_AT at a time."""
-        rows: list[Row] = []
-        for _chunk in range(MOST_LOOKED_AT // CHUNK):
-            entries = list(walk.through(self._entries(), ACTS, "action_time")[:CHUNK])
-            rows += _rows_of(entries, self.tenants)
-            if len(entries) < CHUNK:
-                return Found(rows)
-            walk = replace(walk, start=_key(entries[-1]))
-            if len(rows) > PAGE:
-                break
-        return Found(rows, walk.start)
-
-    def _entries(self) -> QuerySet[LogEntry]:
-        """Settings have a history of their own, which says more."""
-        ours = Q(content_type__app_label="connector", content_type__model__in=_TENANT_OF)
-        if self.with_users:
-            ours |= Q(content_type__app_label="auth")
-        entries = LogEntry.objects.filter(ours).select_related("user", "content_type")
-        return self._by(entries, "user__username")
+        return acts(walk, ACTS, self.who, self.tenants, PAGE + 1, with_users=self.with_users)
 
     def _exports(self, walk: Walk) -> Found:
         """Of one tenant; those of several are shown to whoever sees all."""
@@ -138,50 +111,3 @@ class _Sources:
         }
         tenant = self.tenants.get(log.tenant_id or 0, "")
         return Row(Key(log.at, EXPORTS, log.pk), log.by_name, tenant, words)
-
-
-# What people did to connections, and to users and groups ------------------------------------------
-
-
-def _connections(ids: list[UUID]) -> dict[str, int]:
-    rows = AgentConnection.objects.filter(pk__in=ids).values_list("pk", "tenant_id")
-    return {str(pk): tenant_id for pk, tenant_id in rows}
-
-
-def _replays(ids: list[UUID]) -> dict[str, int]:
-    rows = Replay.objects.filter(pk__in=ids).values_list("pk", "tenant_id")
-    return {str(pk): tenant_id for pk, tenant_id in rows}
-
-
-_TENANT_OF = {"agentconnection": _connections, "replay": _replays}
-
-
-def _key(entry: LogEntry) -> Key:
-    return Key(entry.action_time, ACTS, entry.pk)
-
-
-def _rows_of(entries: list[LogEntry], tenants: dict[int, Any]) -> Iterator[Row]:
-    known: dict[tuple[str, str], int] = {}
-    for model, look_up in _TENANT_OF.items():
-        ids = [UUID(str(each.object_id)) for each in entries if _model(each) == model]
-        known |= {(model, pk): tenant_id for pk, tenant_id in look_up(ids).items()}
-    for entry in entries:
-        tenant_id = known.get((_model(entry), str(entry.object_id)))
-        if _model(entry) not in _TENANT_OF:
-            yield Row(_key(entry), entry.user.get_username(), "", _words(entry))
-        elif tenant_id in tenants:
-            who = entry.user.get_username()
-            yield Row(_key(entry), who, tenants[tenant_id], _words(entry))
-
-
-def _model(entry: LogEntry) -> str:
-    return entry.content_type.model if entry.content_type else ""
-
-
-def _words(entry: LogEntry) -> SafeString:
-    said = entry.get_change_message() or str(entry)
-    if _model(entry) not in _TENANT_OF:
-        return format_html("{}: {}", entry.object_repr, said)
-    url = reverse(f"admin:connector_{_model(entry)}_change", args=[entry.object_id])
-    name = entry.content_type.name if entry.content_type else ""
-    return format_html('{} (<a href="{}">{}</a>)', said, url, name)

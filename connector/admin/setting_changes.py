@@ -31,6 +31,9 @@ KEPT: tuple[tuple[Any, str], ...] = (
     (WebhookToken, "tenant_id"),
 )
 
+# Named once: each look at `.history` makes a class.
+TENANT_ROW, QUEUE_ROW, TOKEN_ROW = (model.history.model for model, _column in KEPT)
+
 
 @dataclass(frozen=True)
 class Line:
@@ -116,7 +119,7 @@ def _change(row: Any, before: Any, people: dict[int, list[str]]) -> Change | Non
     return Change(
         at=row.history_date,
         author=_author(row),
-        tenant_id=row.id if isinstance(row, Tenant.history.model) else row.tenant_id,
+        tenant_id=row.id if isinstance(row, TENANT_ROW) else row.tenant_id,
         subject=_subject(row),
         verb=_verb(row, before),
         lines=lines,
@@ -130,9 +133,9 @@ def _author(row: Any) -> str:
 
 
 def _subject(row: Any) -> str:
-    if isinstance(row, Queue.history.model):
+    if isinstance(row, QUEUE_ROW):
         return _("queue “%(queue)s”") % {"queue": row.name or row.genesys_id}
-    if isinstance(row, WebhookToken.history.model):
+    if isinstance(row, TOKEN_ROW):
         return _("webhook token …%(last4)s") % {"last4": row.last4}
     return _("tenant “%(tenant)s”") % {"tenant": row.name}
 
@@ -140,7 +143,7 @@ def _subject(row: Any) -> str:
 def _verb(row: Any, before: Any) -> str:
     if row.history_type == "~" and before is None:
         return _("as it was when this history began")
-    ended = isinstance(row, WebhookToken.history.model) and row.slot is None
+    ended = isinstance(row, TOKEN_ROW) and row.slot is None
     if row.history_type == "~":
         return pgettext("change", "ended") if ended else _("changed")
     return pgettext("change", "made") if row.history_type == "+" else _("deleted")

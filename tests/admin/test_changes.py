@@ -222,8 +222,7 @@ def test_a_filter_that_makes_no_sense_shows_nothing(browser, tenant, foreign, mi
 
 def test_only_so_much_of_the_log_is_looked_at(browser, root, foreign, connection, monkeypatch):
     """A busy foreign tenant does not make the page slow."""
-    monkeypatch.setattr("connector.admin.changes.CHUNK", 1)
-    monkeypatch.setattr("connector.admin.changes.MOST_LOOKED_AT", 2)
+    monkeypatch.setattr("connector.admin.acts.MOST_LOOKED_AT", 2)
     root.post(f"{CONNECTION}{connection.pk}/deliver-again/")
     for number in range(2):
         other = make_connection(foreign, number)
