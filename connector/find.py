@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.db import connection as database
-from django.db.models import Model, Q, QuerySet
+from django.db.models import F, Func, Model, Q, QuerySet
+from django.db.models.lookups import In
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
@@ -22,12 +23,13 @@ from django.utils.translation import gettext_lazy
 from connector.domain import REASONS, Reason, State
 from connector.events import ACD_END, USER_END, USER_START
 from connector.models import (
-    NEEDS_A_PERSON,
+    WAITS,
     AgentConnection,
     Event,
     EventOutcome,
     Queue,
     Tenant,
+    of_tenants,
 )
 from connector.offers import session_key
 
@@ -182,7 +184,7 @@ class TimeRange(forms.Form):
         asked = self.cleaned_data
         condition = Q()
         if asked["tenant"]:
-            condition &= Q(tenant_id=self.tenants[asked["tenant"]].pk)
+            condition &= of_tenants([self.tenants[asked["tenant"]].pk])
         if asked["since"]:
             condition &= Q(received_at__gte=asked["since"])
         if asked["until"]:
@@ -239,18 +241,18 @@ class ConnectionFilter(TimeRange):
         if asked["q"]:
             condition &= _pasted(asked["q"], self.tenants.values())
         if asked["waiting"]:
-            condition &= NEEDS_A_PERSON
+            condition &= _waiting(self._tenants_asked_for())
         if asked["conversation"]:
             condition &= _conversation(AgentConnection, asked["conversation"])
         if asked["queue"]:
-            condition &= Q(queue_id__in=self._queues(asked["queue"]))
+            condition &= _queues(asked["queue"], self._tenants_asked_for())
         if asked["agent"]:
             condition &= _agent(asked["agent"], self.tenants.values())
         return condition
 
-    def _queues(self, wanted: str) -> set[str]:
-        named = Queue.objects.filter(tenant__in=self.tenants.values(), name__iexact=wanted)
-        return {*spellings(wanted), *named.values_list("genesys_id", flat=True)}
+    def _tenants_asked_for(self) -> list[Tenant]:
+        slug = self.cleaned_data["tenant"]
+        return [self.tenants[slug]] if slug else list(self.tenants.values())
 
 
 class EventFilter(TimeRange):
@@ -301,6 +303,25 @@ def _stands(state: str) -> Q:
     return Q(state=state, due_at__isnull=True)
 
 
+def _waiting(tenants: Iterable[Tenant]) -> Q:
+    """What needs a person: by key where that is not much, or a list would be walked to its end."""
+    rows = AgentConnection.objects.waiting(tenant.pk for tenant in tenants)
+    ids = list(rows.values_list("pk", flat=True)[: FEW + 1])
+    return Q(pk__in=ids) if len(ids) <= FEW else WAITS
+
+
+def _queues(wanted: str, tenants: Iterable[Tenant]) -> Q:
+    """Queues with this id or name. Of several that are much used, SQLite would sort all rows that
+    their index has; the newest are found sooner without it."""
+    named = Queue.objects.filter(tenant__in=tenants, name__iexact=wanted)
+    ids = {*spellings(wanted), *named.values_list("genesys_id", flat=True)}
+    of_queues = Q(queue_id__in=ids)
+    found = _known(AgentConnection, of_queues)
+    if found is of_queues and len(ids) > 1 and database.vendor == "sqlite":
+        return Q(In(Func(F("queue_id"), template="+%(expressions)s"), ids))
+    return found
+
+
 def _pasted(term: str, tenants: Iterable[Tenant]) -> Q:
     """By a whole conversation, session, agent or connection id, or by how a name begins.
 
@@ -348,14 +369,17 @@ def name_begins(term: str) -> Q:
 
     The index of names serves for the first word, as it is likely to be spelt. Where very many
     begin so it serves for all that was typed; of what is common then the newest are found sooner
-    without it.
+    without it. PostgreSQL sees by itself what is common, from how it is likely to be spelt.
     """
     term = term.strip().replace("\x00", "")
     begins = Q(user_name__istartswith=term)
     first, whole = _spellings(term.split(" ")[0]), _spellings(term)
     if _count(first) <= MANY:
         return _known(AgentConnection, _any(first) & begins)
-    return _known(AgentConnection, _any(whole) & begins) if 0 < _count(whole) <= MANY else begins
+    count = _count(whole)
+    if 0 < count <= MANY:
+        return _known(AgentConnection, _any(whole) & begins)
+    return _any(whole) if count and database.vendor == "postgresql" else begins
 
 
 def _known(model: type[Model], condition: Q) -> Q:

@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from connector import find
 from connector.domain import REASONS, State
-from connector.models import NEEDS_A_PERSON, AgentConnection
+from connector.models import NEEDS_A_PERSON, WAITS, AgentConnection, of_tenants
 from tests.admin.conftest import START, make_connection, make_tenant
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +58,7 @@ def test_what_needs_a_person_is_the_same_in_sql_and_in_python(tenant, acknowledg
     make_connection(tenant, 99, state=State.DELIVERING, reason="", due_at=START, final_at=None)
 
     in_sql = set(AgentConnection.objects.filter(NEEDS_A_PERSON))
+    assert in_sql == set(AgentConnection.objects.filter(WAITS))
 
     assert in_sql == {row for row in AgentConnection.objects.all() if row.needs_a_person}
     assert bool(in_sql) == (acknowledged_at is None)
@@ -97,6 +98,7 @@ def test_a_condition_is_one_that_databases_can_read(tenant):
         ({"state": "cancelled", "tenant": "banco-sur"}, "connection_tenant_ended"),
         ({"state": "checking"}, "connection_overdue"),
         ({"state": "checking", "tenant": "banco-sur"}, "connection_due"),
+        ({"tenant": "banco-sur"}, "connection_tenant_received"),
     ],
 )
 @pytest.mark.skipif(database.vendor != "sqlite", reason="PostgreSQL decides by its statistics")
@@ -109,6 +111,42 @@ def test_a_state_is_found_by_its_index(tenant, asked, index):
     assert f"USING INDEX {index} " in plan
 
 
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        ({"conversation": "c-1"}, "sqlite_autoindex_connector_agentconnection_1"),
+        ({"agent": "u-1"}, "sqlite_autoindex_connector_agentconnection_1"),
+        ({"waiting": "on"}, "sqlite_autoindex_connector_agentconnection_1"),
+        ({"queue": "Soporte"}, "connection_tenant_received"),
+    ],
+)
+@pytest.mark.skipif(database.vendor != "sqlite", reason="PostgreSQL decides by its statistics")
+def test_not_all_of_a_tenant_is_looked_through(tenant, monkeypatch, asked, index):
+    """SQLite takes any tenant for ten rows, so it would rather do that than look up six keys."""
+    for number in range(6):
+        tenant.queues.create(genesys_id=f"q-{number}", name="Soporte")
+        facts = {"conversation_id": "c-1", "user_id": "u-1", "queue_id": f"q-{number}"}
+        make_connection(tenant, number, **facts)
+    if "queue" in asked:
+        monkeypatch.setattr(find, "FEW", 5)
+    chosen = find.ConnectionFilter({**asked, "tenant": tenant.slug}, [tenant])
+
+    rows = chosen.narrow(AgentConnection.objects.order_by("-received_at", "-id"))
+
+    assert 6 == rows.count()
+    assert f"USING INDEX {index} " in rows[:50].explain()
+
+
+@pytest.mark.parametrize("few", [0, 1000])
+def test_what_needs_a_person_is_found_however_much_it_is(tenant, monkeypatch, few):
+    monkeypatch.setattr(find, "FEW", few)
+    row, _other = make_connection(tenant, 1), make_connection(make_tenant("clinica"), 2)
+    make_connection(tenant, 3, acknowledged_at=START)
+    chosen = find.ConnectionFilter({"waiting": "on", "tenant": tenant.slug}, [tenant])
+
+    assert [row] == list(chosen.narrow(AgentConnection.objects.all()))
+
+
 @pytest.mark.parametrize("asked", [{"q": "S-1 "}, {"q": "c-1"}, {"conversation": "C-1"}])
 def test_what_an_id_names_is_looked_up_by_its_own_key(tenant, asked):
     """Asked together with the tenant and the order, SQLite would look through all of it."""
@@ -116,7 +154,7 @@ def test_what_an_id_names_is_looked_up_by_its_own_key(tenant, asked):
     chosen = find.ConnectionFilter({**asked, "tenant": tenant.slug}, [tenant])
 
     assert chosen.is_valid()
-    assert Q(tenant_id=tenant.pk) & Q(pk__in=[row.pk]) == chosen.condition()
+    assert of_tenants([tenant.pk]) & Q(pk__in=[row.pk]) == chosen.condition()
 
 
 def test_a_session_of_a_foreign_tenant_is_not_found(tenant):

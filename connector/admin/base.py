@@ -29,18 +29,25 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from connector.find import TimeRange
-from connector.scope import seen_by, tenants_of
+from connector.scope import from_newest, seen_by, tenants_of, to_count
 
 MOST_COUNTED = 1000
 OF_EVERY_LIST = {ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE_VAR, SEARCH_VAR}
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than MOST_COUNTED: counting a million rows takes seconds."""
+    """Counts no further than MOST_COUNTED: counting a million rows takes seconds.
+
+    `to_count`: the same rows, as they are soonest counted.
+    """
+
+    to_count: QuerySet[Any] | None = None
 
     @cached_property
     def count(self) -> int:
-        rows = cast(QuerySet[Any], self.object_list).order_by()  # or it would sort to count
+        rows = self.to_count
+        if rows is None:
+            rows = cast(QuerySet[Any], self.object_list).order_by()  # or it would sort to count
         counted: int = rows[: MOST_COUNTED + 1].count()
         return counted
 
@@ -236,6 +243,11 @@ class FilteredAdmin(ReadOnlyAdmin):
     sortable_by = ()
     list_per_page = 50
     list_max_show_all = 0
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> Any:
+        pages = super().get_paginator(request, from_newest(request, queryset), *args, **kwargs)
+        cast(CappedPaginator, pages).to_count = to_count(request, queryset)
+        return pages
 
     def filter_of(self, request: HttpRequest) -> TimeRange:
         return self.filter_form(request.GET, tenants_of(request))

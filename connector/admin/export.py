@@ -18,7 +18,7 @@ from connector.attention import name_of
 from connector.audit.export import lines
 from connector.find import ConnectionFilter
 from connector.models import AgentConnection, ExportLog
-from connector.scope import seen_by, sees_all_tenants, tenants_of
+from connector.scope import seen_by, sees_all_tenants, tenants_of, to_count
 
 RECENT = 20
 
@@ -48,7 +48,7 @@ def export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     form = params.get("form", "csv")
     if request.method == "POST" and form in FORMS and chosen.is_valid():
         return _file(request, chosen, form)
-    rows = chosen.narrow(_own(request)).order_by()
+    rows = to_count(request, chosen.narrow(_own(request)))
     count = rows[: base.MOST_COUNTED + 1].count()
     context = {
         "title": _("Export"),

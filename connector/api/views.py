@@ -26,7 +26,7 @@ from connector.audit.export import attempts_of, record
 from connector.domain import Reason, State
 from connector.find import ConnectionFilter
 from connector.models import AgentConnection
-from connector.scope import seen_by, tenants_of
+from connector.scope import from_newest, seen_by, tenants_of
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class ConnectionsView(AuditView):
         responses={200: AuditPageSerializer, **ERRORS},
     )
     def get(self, request: Request) -> Response:
-        rows = _wanted(request).narrow(self.own(request))
+        rows = from_newest(request._request, _wanted(request).narrow(self.own(request)))
         page = page_asked_for(request, rows)
         return Response(
             {

@@ -2,10 +2,11 @@
 
 from connector.models.audit import Attempt, Event, EventOutcome
 from connector.models.chore import Chore
-from connector.models.connection import NEEDS_A_PERSON, AgentConnection, Heartbeat
+from connector.models.connection import NEEDS_A_PERSON, WAITS, AgentConnection, Heartbeat
 from connector.models.genesys import AgentName, GenesysAccess
 from connector.models.lynn import LynnAccess
 from connector.models.probe import Probe
+from connector.models.reach import of_tenants
 from connector.models.replay import (
     Acknowledgement,
     ExportLog,
@@ -34,6 +35,7 @@ __all__ = [
     "NEEDS_A_PERSON",
     "REGIONS",
     "TOLD_WITHIN",
+    "WAITS",
     "Acknowledgement",
     "AgentConnection",
     "AgentName",
@@ -64,4 +66,5 @@ __all__ = [
     "Tenant",
     "Trouble",
     "WebhookToken",
+    "of_tenants",
 ]

@@ -1,7 +1,8 @@
 """The agent connection: one offer of one conversation to one agent. Its row is the only truth."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -39,6 +40,21 @@ NEEDS_A_PERSON = Q(acknowledged_at__isnull=True) & (
 )
 
 
+class _Written(models.Value):
+    """A word of ours as it stands in SQL, without a parameter."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[()]]:
+        return f"'{self.value}'", ()
+
+
+# The same without parameters: SQLite then knows that its index already says so, and leaves the
+# rows alone (7 ms against 57 at 30,000 that wait).
+WAITS = Q(acknowledged_at__isnull=True) & (
+    Q(state=_Written(State.FAILED))
+    | Q(state=_Written(State.EXPIRED), reason=_Written(Reason.TOO_LATE))
+)
+
+
 class ConnectionQuerySet(models.QuerySet["AgentConnection"]):
     def due_by(self, now: datetime) -> "ConnectionQuerySet":
         """What the portal should be at; not checks that wait for Genesys' limit of calls, which
@@ -49,6 +65,14 @@ class ConnectionQuerySet(models.QuerySet["AgentConnection"]):
     def oldest_due(self, now: datetime) -> datetime | None:
         """When the longest waiting of what the portal should be at came due."""
         return self.due_by(now).order_by("due_at").values_list("due_at", flat=True).first()
+
+    def waiting(self, tenant_ids: Iterable[int] | None = None) -> Self:
+        """What needs a person, of these tenants or of all.
+
+        In the order of its index, or SQLite would look through all rows of these tenants.
+        """
+        rows = self.filter(WAITS).order_by("tenant_id", "reason")
+        return rows if tenant_ids is None else rows.filter(tenant_id__in=list(tenant_ids))
 
     def supersede_older(self, row: "AgentConnection", now: datetime) -> None:
         """End older offers of this row's conversation to other agents: this agent answered.
