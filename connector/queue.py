@@ -10,12 +10,15 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+import redis
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 from django_q.brokers.orm import ORM
 from django_q.brokers.redis_broker import Redis
 from django_q.signing import SignedPackage
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from connector import chores, clock, heartbeat, wake
 from connector.claim import claim, next_due
@@ -32,7 +35,8 @@ GATHER = 0.003  # seconds that each connection taken holds the next look up, POL
 BEAT_EVERY = 3.0  # seconds
 CHORE_EVERY = 1.0  # seconds
 ORDINARY_EVERY = 1.0  # seconds
-ORDINARY_PAUSE = 10.0  # seconds, while Redis is away
+ORDINARY_PAUSE = 30.0  # seconds, while Redis is away
+REDIS_SECONDS = 1.5  # that Redis may take; it is asked to wait for a second itself
 PAUSE_AFTER_FAILURE = 0.5  # seconds
 IN_VAIN = 10  # times as long as a look that took nothing has cost, until the next
 BATCHES = 2  # claimed at a time: what waits for a worker uses its lease up
@@ -145,6 +149,16 @@ class OrmBroker(TableIsQueue, ORM):  # type: ignore[misc]
 
 class RedisBroker(TableIsQueue, Redis):  # type: ignore[misc]
     """Ordinary tasks in Redis, which may come and go: the connections stay in the database."""
+
+    @staticmethod
+    def get_connection(list_key: str | None = None) -> redis.Redis:
+        """One that is silent holds up what is due no longer than this, once in a pause."""
+        return redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_connect_timeout=REDIS_SECONDS,
+            socket_timeout=REDIS_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
 
 
 def _rest(is_busy: bool) -> float:

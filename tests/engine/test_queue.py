@@ -1,5 +1,6 @@
 """The broker: what is due becomes tasks; a database that is away is waited for."""
 
+import socket
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from django_q.tasks import async_task
 
 from connector import chores, clock, heartbeat, tasks
 from connector.models import AgentConnection, Heartbeat, Tenant
-from connector.queue import OrmBroker
+from connector.queue import OrmBroker, RedisBroker
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def due_row(tenant: Tenant | None = None, key: str = "s:1") -> AgentConnection:
     )
 
 
-def next_tasks(broker: OrmBroker) -> list[tuple[str, tuple[Any, ...]]]:
+def next_tasks(broker: OrmBroker | RedisBroker) -> list[tuple[str, tuple[Any, ...]]]:
     """What is handed out now, signs of life left out."""
     by_itself = ("connector.tasks.beat", "connector.tasks.chore")
     return [each for each in unpacked(broker.dequeue()) if each[0] not in by_itself]
@@ -168,6 +169,24 @@ def test_ordinary_tasks_are_served_too(broker: OrmBroker) -> None:
     assert [("connector.tasks.beat", ("by-hand",))] == unpacked([(ack_id, payload)])
     broker.acknowledge(ack_id)
     assert 0 == broker.queue_size() + broker.lock_size()
+
+
+def test_a_redis_that_never_answers_holds_up_nothing_for_long(
+    broker: OrmBroker, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It takes connections and says nothing, as behind a firewall; what is due goes out."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        on_redis = RedisBroker("portal")
+        row = due_row()
+
+        ((_, (_, ids)),) = next_tasks(on_redis)
+
+        assert [str(row.pk)] == ids
+        assert "Ordinary tasks wait until Redis is back" in caplog.text
+        patience = on_redis.connection.get_connection_kwargs()
+        assert {1.5} == {patience["socket_connect_timeout"], patience["socket_timeout"]}
+        on_redis.connection.close()
 
 
 def test_a_database_that_is_away_is_waited_for_and_said_once(

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from connector.simulator.server import Simulator
 from tests.faults.conftest import Make, full_or_short
-from tests.faults.ledger import Books, Ledger, wait_until_final
+from tests.faults.ledger import Books, Ledger, count, wait_until_final
 from tests.faults.offers import mixed
 from tests.faults.proxy import Proxy, proxy
 from tests.services import service
@@ -43,6 +43,20 @@ def test_sessions_are_cut_then_the_database_is_down(
         assert serve.poll() is None
         assert accepted_meanwhile <= 4, "202 without a database"  # those that were on their way
         Ledger(portal, simulator, books).balance()
+
+
+def test_a_worker_is_stopped_while_the_database_is_down(make_portal: Make) -> None:
+    server = urlsplit(service("TEST_POSTGRES_URL"))
+    with proxy(server.hostname or "", server.port or 5432) as between:
+        portal = make_portal("postgres", through=lambda url: through(between, url))
+        worker = portal.start("worker")
+        wait_until(lambda: count(portal, "heartbeat") == 1, 60, "it works")
+
+        between.refuse()
+        worker.terminate()
+
+        assert 0 == worker.wait(60)
+        wait_until(lambda: portal.pids() == [], 30, "nothing is left running")
 
 
 def through(between: Proxy, url: str) -> str:

@@ -1,5 +1,6 @@
 """`./run worker`: a django-q2 cluster, watched here and replaced when it stands still."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -66,6 +67,9 @@ class Supervisor:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.is_stopping = True
+        self._stop_cluster()
+
+    def _stop_cluster(self) -> None:
         if self.cluster and self.cluster.pid and self.cluster.is_alive():
             os.kill(self.cluster.pid, signal.SIGTERM)
 
@@ -73,6 +77,8 @@ class Supervisor:
         os.environ["PORTAL_CLUSTER"] = uuid.uuid4().hex[:8]
         self.started_at = time.monotonic()
         self.cluster = fork(partial(_run_cluster, os.getpid()), "portal-cluster")
+        if self.is_stopping:  # the signal came before there was anybody to hand it on to
+            self._stop_cluster()
         logger.info("Worker %s started", own_name())
 
     def _is_silent(self) -> bool:
@@ -95,7 +101,8 @@ class Supervisor:
         if self.cluster:
             self.cluster.join(STOPS_WITHIN)
             self._kill()
-        Heartbeat.objects.filter(name=own_name()).delete()
+        with contextlib.suppress(DatabaseError, InterfaceError):  # it is seen to be silent then
+            Heartbeat.objects.filter(name=own_name()).delete()
 
     def _kill(self) -> None:
         """The cluster leads a process group of its own, so nothing of it is left behind."""
