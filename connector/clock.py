@@ -33,7 +33,11 @@ def now() -> datetime:
 
 @receiver(connection_created)
 def compare(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """Ask a database server that we have just connected to what time it is."""
+    """Ask a database server that we have just connected to what time it is.
+
+    It told its time between our question and its answer. What is known already stays, as far as
+    it can be true, so that a server which is slow to answer does not put our clock out.
+    """
     global _ahead
     if connection.vendor != "postgresql":
         return
@@ -41,8 +45,10 @@ def compare(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         (theirs,) = cursor.fetchone()
-    ahead = theirs - (asked + (timezone.now() - asked) / 2)
-    before, _ahead = _ahead or timedelta(0), ahead if abs(ahead) > TOLERATED else timedelta(0)
+    least, most = theirs - timezone.now(), theirs - asked
+    before = _ahead or timedelta(0)
+    ahead = min(max(before, least), most)
+    _ahead = ahead if abs(ahead) > TOLERATED else timedelta(0)
     if abs(_ahead - before) > TOLERATED:
         logger.warning(
             "This machine's clock differs from the database's by %.0f s; the database's is used",

@@ -1,7 +1,7 @@
 """All machines of the portal go by one clock: the database's, where it is a server's."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,8 +22,9 @@ class Server:
 
     vendor = "postgresql"
 
-    def __init__(self, ahead: float) -> None:
+    def __init__(self, ahead: float, slept: Callable[[], object] = lambda: None) -> None:
         self.ahead = timedelta(seconds=ahead)
+        self.slept = slept
 
     def cursor(self) -> "Server":
         return self
@@ -38,7 +39,9 @@ class Server:
         assert "SELECT clock_timestamp()" == statement
 
     def fetchone(self) -> tuple[Any]:
-        return (timezone.now() + self.ahead,)
+        told = timezone.now() + self.ahead
+        self.slept()
+        return (told,)
 
 
 def ahead() -> float:
@@ -54,6 +57,31 @@ def test_a_machine_whose_clock_is_wrong_goes_by_the_databases(
 
     assert seconds == ahead()
     assert 1 == caplog.text.count("differs from the database's by 600 s")
+
+
+@pytest.mark.parametrize("known", [0, 600])
+def test_a_server_that_is_slow_to_answer_does_not_put_a_clock_out(
+    known: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when it is overloaded, and all connect anew."""
+    clock.compare(Server(known))  # type: ignore[arg-type]
+    time = Clock(timezone.now())
+    monkeypatch.setattr(timezone, "now", time)
+
+    clock.compare(Server(known, slept=lambda: time.forward(30)))  # type: ignore[arg-type]
+
+    assert known == ahead()
+
+
+class Clock:
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
 
 
 def test_small_differences_are_left_alone() -> None:
