@@ -20,7 +20,7 @@ from tests.faults.offers import Case, End
 from tests.system.portal import ROOT, Portal, request, token_header, wait_until
 
 TRY_AGAIN = 0.25  # seconds before a sender posts again what was not accepted
-KEEP_TRYING = 150  # seconds; longer than any fault lasts
+KEEP_TRYING = 300  # seconds; longer than any fault lasts
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.simulator.events import Event, acd_end, user_end
 from connector.simulator.server import Simulator
-from connector.simulator.world import Offer
+from connector.simulator.world import Offer, Segment, whole_milliseconds
 
 DELIVERED = ("delivered", "delivered")
 GAVE_UP = ("not_answered", "gave_up")
@@ -67,6 +67,15 @@ def manual(
     if answer_after is None:
         more.setdefault("ends", (GAVE_UP,))
     return Case(slug, event, answered_at=offer.answered_at, **more)
+
+
+def answered_now(simulator: Simulator, case: Case) -> Case:
+    """The same case, whose agent has rung until now and takes it."""
+    at, ringing = whole_milliseconds(simulator.clock()), offer_of(simulator, case)
+    offers = simulator.organisation(case.slug).world.offers_of(ringing.user_id)
+    segments = (*ringing.segments, Segment(at, "interact"))
+    offers[offers.index(ringing)] = replace(ringing, segments=segments)
+    return replace(case, answered_at=at)
 
 
 def mixed(simulator: Simulator, slug: str, number: int) -> Case:

@@ -29,19 +29,20 @@ def test_sessions_are_cut_then_the_database_is_down(
         books = Books(portal)
 
         with books.pouring(lambda number: mixed(simulator, "banco", number), per_second=25):
-            wait_until(lambda: len(books.accepted) > 20, 30, "posts come in")
+            wait_until(lambda: len(books.accepted) > 20, 60, "posts come in")
             cut_again_and_again(between, CUT_FOR)
-            accepted = len(books.accepted)
             between.refuse()
+            accepted = len(books.accepted)
             pause(DOWN_FOR)
             accepted_meanwhile = len(books.accepted) - accepted
             between.open()
-            wait_until(lambda: len(books.accepted) > accepted + 20, 60, "posts come in again")
+            wait_until(lambda: len(books.accepted) > accepted + 20, 120, "posts come in again")
 
-        wait_until_final(portal, 90)
-        wait_until(lambda: portal.get("/readyz")[0] == 200, 30, "the portal is ready again")
+        wait_until_final(portal, 180)
+        wait_until(lambda: portal.get("/readyz")[0] == 200, 90, "the portal is ready again")
         assert serve.poll() is None
-        assert accepted_meanwhile <= 4, "202 without a database"  # those that were on their way
+        # One for each connection that posts may have been committed, and not been noted, before.
+        assert accepted_meanwhile <= 4, "202 without a database"
         Ledger(portal, simulator, books).balance()
 
 

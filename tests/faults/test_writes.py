@@ -22,7 +22,7 @@ def test_writes_fail_now_and_then(make_portal: Make, simulator: Simulator, kind:
     books = Books(portal)
 
     books.post_all([mixed(simulator, "banco", number) for number in range(EVENTS)], connections=4)
-    wait_until_final(portal, 120)
+    wait_until_final(portal, 240)
 
     print({name: happened(portal, f"failed-{name}") for name in ("before", "after")})
     assert happened(portal, "failed-before")

@@ -83,7 +83,7 @@ class Portal:
         return process
 
     def wait_until_ready(self) -> None:
-        wait_until(lambda: self.get("/readyz")[0] == 200, 30, "the portal is ready")
+        wait_until(lambda: self.get("/readyz")[0] == 200, 90, "the portal is ready")
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
         try:
