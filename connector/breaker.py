@@ -87,10 +87,12 @@ class Wave:
         self.began_at = now
         self._answers = self._failures = 0
         self._is_alive = self._is_noted = False
+        self._noted: LynnAccess | None = None
         self._failure = ""
 
     def add(self, ends: Iterable[tuple[Proof, str]]) -> None:
         """What each end says of Lynn, and what went wrong in words."""
+        self._believe()
         if self._is_noted:
             self._answers, self._failures, self._is_noted = 0, 0, False
         for proof, words in ends:
@@ -106,17 +108,24 @@ class Wave:
         is_open = known is not None and known.is_open
         self._is_noted = self._failures > 0 or (is_open and self._answers > 0)
         if self._is_noted:
-            known = self._count(now)
+            known = self._noted = self._count(now)
         return _hold(known, now) if known and known.is_open else None
 
     def finish(self, now: datetime) -> None:
         """Outside of any transaction, when all has been noted."""
+        self._believe()
         known = status(self.tenant)
         uncounted = self._answers and not self._is_noted
         if uncounted and known and circuit.is_counting(known.circuit, now):
             with transaction.atomic():
-                self._count(now)
+                self._noted = self._count(now)
+            self._believe()
         call_back(self.tenant, now)
+
+    def _believe(self) -> None:
+        """What was noted is committed by now; before, it may have had to be noted again."""
+        if self._noted:
+            self.tenant.lynn, self._noted = self._noted, None
 
     def _count(self, now: datetime) -> LynnAccess:
         access = _locked(self.tenant)
@@ -131,7 +140,6 @@ class Wave:
         elif access.is_open and self._failures:
             _note_trouble(access, is_new=not before.is_open, failures=self._failures, now=now)
         access.save()
-        self.tenant.lynn = access
         return access
 
 

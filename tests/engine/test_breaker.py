@@ -459,6 +459,28 @@ def test_a_recall_that_a_crash_cut_short_is_made_up_for(
     assert {"delivered": 6} == states()
 
 
+def test_an_answer_that_had_to_be_written_twice_closes_it(
+    queue: Desk, lynn: Lynn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_off(queue, lynn)
+    lynn.answers.clear()
+    monkeypatch.setattr("connector.tell.PAUSE", 0)
+    monkeypatch.setattr("django.db.connection.close", lambda: None)
+    failures = iter([True])
+
+    def away(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if lynn.calls and sql.startswith('UPDATE "connector_attempt"') and next(failures, False):
+            raise OperationalError("the server closed the connection")
+        return execute(sql, params, many, context)
+
+    lynn.calls.clear()
+    with connection.execute_wrapper(away):
+        queue.work(15)
+
+    assert [] == list(failures)
+    assert not access().is_open
+
+
 def test_a_result_that_had_to_be_written_twice_is_counted_once(
     queue: Desk, lynn: Lynn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
