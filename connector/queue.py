@@ -38,6 +38,8 @@ ORDINARY_EVERY = 1.0  # seconds
 ORDINARY_PAUSE = 30.0  # seconds, while Redis is away
 REDIS_SECONDS = 1.5  # that Redis may take; it is asked to wait for a second itself
 PAUSE_AFTER_FAILURE = 0.5  # seconds
+HARMLESS = 1.0  # seconds: the database was away for too short a time for leases to run out
+HEAD_START = 2.0  # seconds; longer than workers pause between two tries to write
 IN_VAIN = 10  # times as long as a look that took nothing has cost, until the next
 BATCHES = 2  # claimed at a time: what waits for a worker uses its lease up
 
@@ -50,7 +52,7 @@ class TableIsQueue:
     _last_beat = 0.0
     _last_chore = 0.0
     _last_ordinary = 0.0
-    _is_failing = False
+    _failing_since: float | None = None
     _is_more_due = False
     _gather = 0.0
     _last_work = -BUSY_FOR
@@ -62,13 +64,12 @@ class TableIsQueue:
         pusher would be gone for 10 s."""
         try:
             self._wait()
+            tasks = self._beat() + self._chores() + self._ordinary()
             # Batches come last: once they are claimed, nothing may go wrong here any more.
-            tasks = self._beat() + self._chores() + self._ordinary() + self._batches()
+            return tasks if self._gives_way() else tasks + self._batches()
         except (DatabaseError, InterfaceError) as exc:
             self._note_failure(exc)
             return None
-        self._is_failing = False
-        return tasks
 
     def _wait(self) -> None:
         """Until something may be due: the earliest row is, or the web calls, or POLL is over.
@@ -135,10 +136,22 @@ class TableIsQueue:
             return []
         return waiting or []
 
+    def _gives_way(self) -> bool:
+        """When the database is back leases may have run out, so whoever has an answer of Lynn's to
+        write down goes first: what is claimed before that is told to Lynn twice."""
+        if self._failing_since is None:
+            return False
+        next_due()  # raises while it is away
+        was_away, self._failing_since = time.monotonic() - self._failing_since, None
+        if was_away <= HARMLESS:
+            return False
+        time.sleep(HEAD_START)
+        return True
+
     def _note_failure(self, exc: Exception) -> None:
-        if not self._is_failing:
+        if self._failing_since is None:
             logger.error("Due work cannot be claimed, trying again until it can: %s", exc)
-        self._is_failing = True
+            self._failing_since = time.monotonic()
         connections.close_all()
         time.sleep(PAUSE_AFTER_FAILURE)
 

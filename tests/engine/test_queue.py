@@ -206,6 +206,26 @@ def test_a_database_that_is_away_is_waited_for_and_said_once(
     assert [str(row.pk)] == ids
 
 
+def test_after_an_outage_those_with_answers_to_write_down_go_first(
+    broker: OrmBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, slept = due_row(), list[float]()
+
+    def away(*args: Any) -> Any:
+        raise OperationalError("gone")
+
+    with connection.execute_wrapper(away):
+        broker.dequeue()
+    monkeypatch.setattr("connector.queue.HARMLESS", 0.0)
+    monkeypatch.setattr("connector.queue.time.sleep", slept.append)
+
+    assert [] == next_tasks(broker)
+
+    assert 2.0 == slept[-1]
+    ((_, (_, ids)),) = next_tasks(broker)
+    assert [str(row.pk)] == ids
+
+
 @pytest.mark.parametrize(
     ("task", "arguments", "does"),
     [
