@@ -66,8 +66,8 @@ def _steps(tenant: Tenant | None) -> list[GuideStep]:
         GuideStep(
             _("Events from Genesys"),
             _(
-                "Make a token, and follow one of the ways on the page that shows it. The step is "
-                "done when the first event has come in."
+                "Make a token, and let Genesys send its events in one of the ways that are shown "
+                "with it. The step is done when the first event has come in."
             ),
             bool(tenant and live_tokens(tenant).exists() and tenant.events.exists()),
             "#webhook" if tenant else "",

@@ -60,6 +60,7 @@ class TestViews(TenantPages):
         last = last_probe(tenant, Probe.Kind.CONNECTION)
         return {
             "last": last,
+            "is_old": bool(last and tenant.updated_at > last.at),
             "steps": in_words(tenant, last.result["steps"]) if last else [],
             "message": last_probe(tenant, Probe.Kind.MESSAGE),
         }

@@ -241,7 +241,11 @@ class TenantAdmin(TokenViews, TestViews, QueueViews, PauseViews, PreviewViews, H
         return self.back_to(obj.pk)
 
     def response_post_save_change(self, request: HttpRequest, obj: Tenant) -> HttpResponseRedirect:
-        return self.back_to(obj.pk)
+        """To the top, where it is said what was saved: a browser would stay at the part of the page
+        that its address names."""
+        answer = self.back_to(obj.pk)
+        answer["Location"] += "#content-start"
+        return answer
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.template import Context
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
@@ -28,6 +29,12 @@ def moment(at: datetime | None) -> SafeString | str:
 @register.filter
 def lasting(span: timedelta | None) -> str:
     return display.NOTHING if span is None else explain.lasting(span)
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """In groups of thousands, as the reader's language writes them."""
+    return number_format(number, use_l10n=True, force_grouping=True)
 
 
 @register.simple_tag(takes_context=True)

@@ -58,6 +58,13 @@ def test_the_figures_count_what_ended_and_what_is_still_open(root, tenant, worke
     assert "median time to tell Lynn" in page
 
 
+def test_large_numbers_are_written_in_groups_everywhere(root, tenant, worker):
+    count(tenant, State.DELIVERED, Reason.DELIVERED, 123_456, told_after_ms=80)
+
+    assert shown(root).count("123,456") == 4  # two figures, the tenant, the hour
+    assert "123456" not in shown(root)
+
+
 def test_each_figure_leads_to_its_list(root, tenant, worker):
     for state in ("delivered", "not_answered", "failed"):
         count(tenant, State.DELIVERED, Reason.DELIVERED)

@@ -61,6 +61,17 @@ def test_a_test_is_kept_and_shown_with_times(client, tenant, simulator):
     assert 'dot dot-good">OK' in client.get("/admin/connector/tenant/").text
 
 
+def test_a_test_from_before_the_last_change_says_so(client, tenant, simulator):
+    client.post(at(tenant, "test"))
+    fresh = client.get(at(tenant, "change")).text
+    Tenant.objects.get().save()
+
+    old = client.get(at(tenant, "change")).text
+
+    said = "Settings were saved after this test."
+    assert (False, True) == (said in fresh, said in old)
+
+
 def refused_by(tenant, host, said=""):
     """A test in which this host did."""
     step = {"name": "token", "tone": "bad", "finding": "credentials_refused", "ms": 90}

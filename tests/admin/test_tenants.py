@@ -348,7 +348,7 @@ def test_a_slug_that_is_taken_is_refused_in_words(client, tenant):
 
 def test_saving_leads_back_to_the_tenant_and_to_a_new_test_where_it_is_needed(client, tenant):
     renamed = save(client, tenant, name="Banco")
-    assert page(tenant) == renamed.redirect_chain[-1][0]
+    assert f"{page(tenant)}#content-start" == renamed.redirect_chain[-1][0]
     assert "was changed: test the connection" not in renamed.text
 
     assert "was changed: test the connection" in save(client, tenant, client_secret="x").text

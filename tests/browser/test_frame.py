@@ -167,4 +167,6 @@ def test_the_connection_page_can_be_printed(sign_in, seeded):
 
     assert not page.locator("#header").is_visible()
     assert not page.locator("#sidebar").is_visible()
+    assert not page.locator("#footer a").is_visible()
+    assert "Times in America/Bogota" in page.locator("#footer").inner_text()
     assert page.get_by_role("heading", name="What happened").is_visible()
