@@ -7,7 +7,7 @@ import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
@@ -25,6 +25,7 @@ SECRETS = (
 )
 KEYS = {"secret_key": "PORTAL_SECRET_KEY", "field_keys": "PORTAL_FIELD_KEYS"}
 LONGEST_NAME = 63  # of a PostgreSQL database
+IN_MEMORY = (":memory:", "mode=memory")  # as Django recognises it
 HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE)
 DEVELOPMENT_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 
@@ -58,7 +59,7 @@ def _portal(env: Env) -> dict[str, Any]:
         "web_processes": env.int("PORTAL_WEB_PROCESSES", None, validate=_from_1_to(64)),
         "web_threads": env.int("PORTAL_WEB_THREADS", 8, validate=_from_1_to(256)),
         "worker_processes": env.int("PORTAL_WORKER_PROCESSES", 4, validate=_from_1_to(64)),
-        "metrics_token": env.str("PORTAL_METRICS_TOKEN", ""),
+        "metrics_token": env.str("PORTAL_METRICS_TOKEN", "", validate=_sendable),
         "log_format": env.str("PORTAL_LOG_FORMAT", "plain", validate=_one_of("plain", "json")),
         "language": env.str("PORTAL_LANGUAGE", "en", validate=_one_of("en", "es")),
         "time_zone": env.str("PORTAL_TIME_ZONE", "UTC", validate=_time_zone),
@@ -68,7 +69,9 @@ def _portal(env: Env) -> dict[str, Any]:
 
 def _services(env: Env, var: Path) -> dict[str, Any]:
     return {
-        "database": env.dj_db_url("DATABASE_URL", f"sqlite:///{var / 'portal.sqlite3'}"),
+        "database": env.dj_db_url(
+            "DATABASE_URL", f"sqlite:///{quote(str(var / 'portal.sqlite3'))}"
+        ),
         "redis_url": env.str("REDIS_URL", "", validate=_redis),
         "email": env.dj_email_url("EMAIL_URL", "console:"),
     }
@@ -95,9 +98,22 @@ def _unusable(values: dict[str, Any]) -> dict[str, str]:
         if not 1 <= len(database["NAME"]) <= LONGEST_NAME:
             example = "postgres://user:password@host:5432/name"
             problems["DATABASE_URL"] = f"names no database; an example is {example}."
+    elif engine and (wrong := _wrong_file(database)):
+        problems["DATABASE_URL"] = f"{wrong}; an example is sqlite:////var/lib/portal.sqlite3."
     if values["email"] is not None and "EMAIL_BACKEND" not in values["email"]:
         problems["EMAIL_URL"] = "is not an address such as smtp://user:password@host:587."
     return problems
+
+
+def _wrong_file(database: dict[str, Any]) -> str:
+    """What is wrong with where SQLite is to keep its file, if anything."""
+    if any(mark in database["NAME"] for mark in IN_MEMORY):
+        return "a database in memory ends with its process, so nobody else sees it"
+    if database.get("HOST"):
+        return "two slashes are followed by a host, which SQLite has none of"
+    if options := database.get("OPTIONS"):
+        return f"SQLite takes no options ({', '.join(options)})"
+    return ""
 
 
 def reserve(path: Path) -> None:
@@ -121,9 +137,12 @@ def _read_secret_files() -> list[str]:
         path = os.environ.get(f"{name}_FILE")
         if path and not os.environ.get(name):
             try:
-                os.environ[name] = Path(path).read_text("utf-8").strip()
-            except (OSError, UnicodeDecodeError) as exc:
+                os.environ[name] = Path(path).read_text("utf-8-sig").strip()
+            except (OSError, ValueError) as exc:
                 problems.append(f"{name}_FILE: {path} cannot be read ({exc}).")
+            else:
+                if not os.environ[name]:
+                    problems.append(f"{name}_FILE: {path} is empty.")
     return problems
 
 
@@ -151,6 +170,13 @@ def _stripped(values: list[str] | None) -> list[str]:
     return [value.strip() for value in values or [] if value.strip()]
 
 
+def _sendable(value: str) -> None:
+    if not re.fullmatch(r"[\x21-\x7e]*", value):
+        raise ValidationError(
+            "may hold visible ASCII characters alone, without spaces: it is sent in a header."
+        )
+
+
 def _long_enough(value: str) -> None:
     if value and len(value) < 32:
         raise ValidationError("needs at least 32 characters.")
@@ -172,6 +198,15 @@ def _address(value: str) -> None:
     parts = _parts(value)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValidationError(f"“{value}” is not an address such as https://portal.example.com.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValidationError("leave user, password, ? and # out of the address.")
+
+
+def origin(address: str) -> str:
+    """Scheme, host and port of an address, as browsers name where a page is from."""
+    parts = urlsplit(address.lower())
+    usual = {"http": ":80", "https": ":443"}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.removesuffix(usual)}"
 
 
 def _parts(value: str) -> SplitResult | None:
@@ -181,7 +216,7 @@ def _parts(value: str) -> SplitResult | None:
         parts.port  # noqa: B018  (raises for a port that is no number)
     except ValueError:
         return None
-    return parts
+    return None if re.search(r"[\s\x00-\x1f]", value) else parts
 
 
 def _hosts(values: list[str]) -> None:

@@ -89,8 +89,9 @@ if IS_SQLITE:
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
-    if _database["NAME"] != ":memory:":
-        environment.reserve(Path(_database["NAME"]))
+    _file = BASE_DIR / _database["NAME"]  # wherever the command was called from
+    _database["NAME"] = str(_file)
+    environment.reserve(_file)
 else:
     _options |= {
         "connect_timeout": 5,  # seconds, as the others but one
@@ -202,7 +203,7 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = True  # nothing to collect before the first start
 
 _is_https = urlsplit(BASE_URL).scheme == "https"
-CSRF_TRUSTED_ORIGINS = [BASE_URL]
+CSRF_TRUSTED_ORIGINS = [environment.origin(BASE_URL)]
 SECURE_SSL_REDIRECT = _is_https
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if _is_https else 0

@@ -335,7 +335,7 @@ def test_a_wrong_environment_is_set_aside():
     with mock.patch.dict(os.environ, {"DATABASE_URL": "nonsense", "PORTAL_TIME_ZONE": "Moon"}):
         environment.set_aside()
 
-        assert os.environ["DATABASE_URL"] == "sqlite://:memory:"
+        assert os.environ["DATABASE_URL"] == "sqlite:////dev/null"
         assert "PORTAL_TIME_ZONE" not in os.environ
         assert environment.directory() is None
 

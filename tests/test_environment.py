@@ -90,6 +90,12 @@ def test_proxies_are_named_as_gunicorn_wants_them(read, written, expected):
         ("PORTAL_BASE_URL", "ftp://portal.example.com"),
         ("PORTAL_BASE_URL", "http://["),
         ("PORTAL_BASE_URL", "https://portal.example.com:https"),
+        ("PORTAL_BASE_URL", "https://portal.example.com/ admin"),
+        ("PORTAL_BASE_URL", "https://portal.example.com/?language=es"),
+        ("PORTAL_BASE_URL", "https://portal.example.com/#top"),
+        ("PORTAL_BASE_URL", "https://user:hidden-password@portal.example.com"),
+        ("PORTAL_METRICS_TOKEN", "two words"),
+        ("PORTAL_METRICS_TOKEN", "mañana"),
         ("PORTAL_ALLOWED_UPSTREAMS", "10.20.0.1/16"),
         ("PORTAL_ALLOWED_UPSTREAMS", "10.20.0.0/16,lynn.example.com"),
         ("FORWARDED_ALLOW_IPS", "proxy.example.com"),
@@ -109,6 +115,11 @@ def test_proxies_are_named_as_gunicorn_wants_them(read, written, expected):
         ("PORTAL_DEBUG", "perhaps"),
         ("DATABASE_URL", ""),
         ("DATABASE_URL", "portal.sqlite3"),
+        ("DATABASE_URL", "sqlite://:memory:"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///file:portal%3Fmode=memory"),
+        ("DATABASE_URL", "sqlite://var/portal.sqlite3"),
+        ("DATABASE_URL", "sqlite:////tmp/portal.sqlite3?timeout=5"),
         ("DATABASE_URL", "mysql://portal:hidden-password@db.example.com/portal"),
         ("DATABASE_URL", "postgres://portal:hidden-password@db.example.com:port/portal"),
         ("DATABASE_URL", "postgres://portal:hidden-password[@db.example.com/portal"),
@@ -169,6 +180,25 @@ def test_all_mistakes_are_told_at_once(read):
 )  # fmt: skip
 def test_a_right_value_is_taken(read, name, value, key, expected):
     assert read(**{name: value})[key] == expected
+
+
+def test_the_folder_of_the_portal_may_be_called_anything(environ, tmp_path):
+    values = environment.read(tmp_path / "agents? 100%")
+
+    assert values["database"]["NAME"] == str(tmp_path / "agents? 100%" / "var" / "portal.sqlite3")
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://portal.example.com/portal", "https://portal.example.com"),
+        ("HTTPS://Portal.Example.com:443", "https://portal.example.com"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://[::1]:80/", "http://[::1]"),
+    ],
+)
+def test_an_origin_is_what_browsers_send(address, expected):
+    assert environment.origin(address) == expected
 
 
 def test_postgresql_is_taken_with_keys_of_its_own(read, tmp_path):
@@ -234,6 +264,22 @@ def test_the_variable_comes_before_its_file(read):
     values = read(PORTAL_METRICS_TOKEN="here", PORTAL_METRICS_TOKEN_FILE="/no/such/file")
 
     assert values["metrics_token"] == "here"
+
+
+def test_an_editor_that_marks_its_files_as_utf8_does_no_harm(read, tmp_path):
+    (tmp_path / "secret").write_text(SECRET_KEY, "utf-8-sig")
+
+    assert read(PORTAL_SECRET_KEY_FILE=str(tmp_path / "secret"))["secret_key"] == SECRET_KEY
+
+
+@pytest.mark.parametrize("name", environment.SECRETS)
+def test_an_empty_file_is_a_mistake_and_no_key_is_made_in_its_place(read, tmp_path, name):
+    (tmp_path / "secret").write_text("\n")
+
+    lines = complaints(read, **{f"{name}_FILE": str(tmp_path / "secret")})
+
+    assert f"{name}_FILE: {tmp_path / 'secret'} is empty." in lines
+    assert not (tmp_path / "var").exists()
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"], ids=["absent", "not UTF-8"])
@@ -360,6 +406,26 @@ def test_a_database_file_that_cannot_be_made_ends_with_a_sentence(tmp_path):
     said = f"DATABASE_URL: {path} cannot be made ([Errno 17] File exists: '{path.parent}')."
     assert (1, "") == (ended.returncode, ended.stdout)
     assert ["The environment is wrong.", said] == ended.stderr.splitlines()
+
+
+@pytest.mark.parametrize("command", ["serve", "web", "worker", "migrate", "exportaudit"])
+def test_a_database_in_memory_is_refused(command):
+    ended = manage(command, DATABASE_URL="sqlite://:memory:")
+
+    said = "a database in memory ends with its process, so nobody else sees it; an example is"
+    assert (1, "") == (ended.returncode, ended.stdout)
+    assert f"DATABASE_URL: {said} sqlite:////var/lib/portal.sqlite3." in ended.stderr.splitlines()
+
+
+def test_a_relative_file_is_the_same_from_every_folder(tmp_path, environ):
+    command = [sys.executable, ROOT / "manage.py", "diffsettings"]
+    environ["DATABASE_URL"] = "sqlite:///var/relative.sqlite3"
+    try:
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    finally:
+        (ROOT / "var" / "relative.sqlite3").unlink()
+
+    assert f"'NAME': '{ROOT / 'var' / 'relative.sqlite3'}'" in ended.stdout
 
 
 @pytest.mark.parametrize("command", ["exportaudit", "verifyaudit", "serve"])

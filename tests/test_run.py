@@ -58,6 +58,36 @@ def test_without_a_command_it_says_what_there_is(
     assert "./run demo" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", ["test", "check"])
+def test_its_own_commands_explain_themselves_too(
+    run: ModuleType, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    run.main([command, "--help"])
+
+    assert capsys.readouterr().out.startswith(f"usage: ./run {command}")
+
+
+def test_check_takes_no_arguments(run: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run.main(["check", "connector"])
+
+    assert "./run check takes no arguments; it looks at everything.\n" == capsys.readouterr().err
+
+
+def test_a_file_is_looked_for_where_the_command_was_called(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[list[str]] = []
+    monkeypatch.setattr(run, "prepare", lambda lock_file: None)
+    monkeypatch.setattr(run.os, "execv", lambda program, command: begun.append(command))
+    monkeypatch.chdir(tmp_path)
+
+    run.main(["applyconfig", "tenants.yaml"])
+
+    assert tmp_path == Path.cwd()
+    assert [str(ROOT / "manage.py"), "applyconfig", "tenants.yaml"] == begun[0][1:]
+
+
 def test_an_environment_that_is_half_made_or_of_another_python_is_made_anew(
     run: ModuleType, tmp_path: Path
 ) -> None:

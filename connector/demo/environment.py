@@ -39,7 +39,7 @@ def set_aside() -> None:
     """Before settings are read for the first time: what the caller's environment says of a real
     portal, right or wrong, is not to be looked at, and no key is to be made in `var/`."""
     if directory() is None:
-        stand_in = own(os.environ, Path(), 0) | {"DATABASE_URL": "sqlite://:memory:"}
+        stand_in = own(os.environ, Path(), 0) | {"DATABASE_URL": f"sqlite:///{os.devnull}"}
         del stand_in[MARK]
         os.environ.clear()
         os.environ.update(stand_in)
