@@ -1,16 +1,21 @@
 """The admin's site: Django's own, with pages that belong to no model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, cast
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.db.models.base import ModelBase
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 from django.utils.translation import gettext_lazy as _
+
+# On django-q2's own pages whoever may look could also run tasks again.
+NOT_SHOWN = ("django_q",)
 
 View = Callable[..., HttpResponseBase]
 
@@ -24,6 +29,19 @@ class PortalSite(admin.AdminSite):
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self._pages: list[tuple[str, View, str]] = []
+
+    def register(
+        self,
+        model_or_iterable: type[Model] | Iterable[type[Model]],
+        admin_class: "type[admin.ModelAdmin[Any]] | None" = None,
+        **options: Any,
+    ) -> None:
+        if isinstance(model_or_iterable, ModelBase):
+            models = [model_or_iterable]
+        else:
+            models = list(model_or_iterable)
+        shown = [model for model in models if model._meta.app_label not in NOT_SHOWN]
+        super().register(shown, admin_class, **options)
 
     def add_page(self, route: str, view: View, name: str) -> None:
         self._pages.append((route, view, name))

@@ -10,6 +10,8 @@ handler400 = "connector.webhook.bad_request"
 handler404 = "connector.webhook.not_found"
 handler500 = "connector.webhook.server_error"
 
+admin.autodiscover()
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/language/", set_language, name="set_language"),
