@@ -353,6 +353,15 @@ def test_secrets_come_from_the_environment_and_from_files(tmp_path, monkeypatch)
     assert live_digests() == {digest_of(TOKEN)}
 
 
+def test_an_editor_that_marks_its_files_as_utf8_changes_no_secret(tmp_path):
+    (tmp_path / "secret.txt").write_text("from-a-file\n", "utf-8-sig")
+    genesys = {"client_id": "abc", "client_secret": {"file": "secret.txt"}}
+
+    apply(written(minimal(genesys=genesys)), tmp_path)
+
+    assert Tenant.objects.get().client_secret.reveal() == "from-a-file"
+
+
 @pytest.mark.parametrize(
     ("secret", "expected"),
     [
@@ -429,7 +438,8 @@ def test_one_header_in_two_spellings_is_a_mistake():
             {"media_types": ["telepathy"]},
             "media_types: “telepathy” is not a media type; there are: ",
         ),
-        ({"media_types": "message"}, "media_types: Choose at least one media type."),
+        ({"media_types": "message"}, "media_types: This has to be a list, such as [message]."),
+        ({"media_types": []}, "media_types: Choose at least one media type."),
         ({"webhook_tokens": ["short"]}, "webhook_tokens[0]: Ensure this field has at least 24 "),
         ({"webhook_tokens": ["a b" * 9]}, "webhook_tokens[0]: A webhook token holds visible "),
         ({"webhook_tokens": [c * 24 for c in "abc"]}, "webhook_tokens: Ensure this field has no "),
@@ -525,6 +535,14 @@ def called_on(signal, receiver):
 def test_what_was_written_changes_nothing_when_applied():
     apply(FULL)
     apply(written(minimal(slug="otro", timing={"check_every": 2.5}, queues=[{"id": SALES}])))
+
+    assert apply(config.export()) == []
+
+
+@pytest.mark.parametrize("name", ["Soporte ", " Soporte", "\tSoporte\n"])
+def test_a_queue_whose_name_genesys_gave_spaces_is_no_difference(name):
+    apply(written(minimal()))
+    Tenant.objects.get().queues.create(genesys_id=SUPPORT, name=name)
 
     assert apply(config.export()) == []
 

@@ -45,8 +45,8 @@ def tenant(db, keyring):
     return new_tenant("banco-sur")
 
 
-def rotated():
-    out = io.StringIO()
+def rotated(out=None):
+    out = out or io.StringIO()
     call_command("rotatesecrets", stdout=out)
     return out.getvalue()
 
@@ -104,7 +104,7 @@ def test_an_empty_secret_stays_empty(db, keyring):
     Tenant.objects.create(slug="banco-sur", name="Banco", lynn_base_url="https://lynn.example.com")
     keyring(NEW, OLD)
 
-    assert rotated() == "Nothing was left to do: no secret that can be read is stored.\n"
+    assert rotated() == "Nothing was left to do: no secret is stored.\n"
 
     assert not Tenant.objects.get().client_secret
 
@@ -116,9 +116,13 @@ def test_what_no_key_opens_is_named_and_all_others_are_done(tenant, keyring):
     new_tenant("banco-norte")
     keyring(NEW, OLD)
 
+    out = io.StringIO()
     with pytest.raises(CommandError) as told:
-        rotated()
+        rotated(out)
 
+    assert out.getvalue() == (
+        "Not all is done: 5 secrets encrypted anew, 0 were under the first key already.\n"
+    )
     first, name, remedy = str(told.value).splitlines()
     assert first == "None of PORTAL_FIELD_KEYS decrypts these, which stay as they are:"
     assert name == "  banco-sur: client secret"
@@ -128,6 +132,18 @@ def test_what_no_key_opens_is_named_and_all_others_are_done(tenant, keyring):
     assert opened("banco-norte") == ("of banco-norte", HEADERS, "token of banco-norte")
     keyring(LOST)
     assert Tenant.objects.get(slug="banco-sur").client_secret.reveal() == "lost"
+
+
+def test_nobody_is_told_that_nothing_was_left_while_a_key_is_missing(tenant, keyring):
+    keyring(LOST)
+    out = io.StringIO()
+
+    with pytest.raises(CommandError):
+        rotated(out)
+
+    assert out.getvalue() == (
+        "Not all is done: 0 secrets encrypted anew, 0 were under the first key already.\n"
+    )
 
 
 def test_a_lost_token_of_genesys_is_named_by_its_tenant(tenant, keyring):

@@ -39,12 +39,17 @@ class Text(serializers.CharField):
             self.fail("invalid")
         return super().to_internal_value(data)
 
+    def to_representation(self, value: str) -> str:
+        """As it would be read again: Genesys lets queues have names that end in a space."""
+        text = str(super().to_representation(value))
+        return text.strip() if self.trim_whitespace else text
+
 
 class Address(Text):
     """Shown as null where there is none."""
 
     def to_representation(self, value: str) -> str | None:  # type: ignore[override]
-        return value or None
+        return super().to_representation(value) or None
 
 
 class Seconds(serializers.FloatField):
@@ -69,9 +74,11 @@ class Choice(serializers.ChoiceField):
 class MediaTypes(serializers.JSONField):
     """Names in any case; each once."""
 
+    default_error_messages = {"no_list": "This has to be a list, such as [message]."}
+
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, list):
-            return data  # the model's validator says what is wrong with it
+            self.fail("no_list")
         return list(dict.fromkeys(str(name).lower() for name in data))
 
 
@@ -102,7 +109,7 @@ class SecretText(Text):
     def _from_file(self, path: str) -> str:
         folder: Path = self.context["folder"]
         try:
-            return (folder / path).read_text("utf-8").strip()
+            return (folder / path).read_text("utf-8-sig").strip()
         except (OSError, ValueError):
             return ""
 

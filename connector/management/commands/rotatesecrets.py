@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError
 from django.utils import translation
 
 from connector.audit import seal
 from connector.errors import ChainNotOurs
-from connector.management.help import AsWritten
+from connector.management.help import PortalCommand
 from connector.rotation import Rotated, rotate
 
 NOTES = """\
@@ -23,11 +23,9 @@ chain is signed with the first key, too. Each tenant's Genesys token is fetched 
 """
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Encrypt every stored secret anew, with the first key of PORTAL_FIELD_KEYS."
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.formatter_class, parser.epilog = AsWritten, NOTES
+    notes = NOTES
 
     def handle(self, *args: Any, **options: Any) -> None:
         total = Rotated()
@@ -40,9 +38,10 @@ class Command(BaseCommand):
             mistakes = [*_unreadable(total), *_sign_chains()]
         except KeyboardInterrupt:
             raise CommandError("Stopped. Start it again to do the rest.") from None
-        self.stdout.write(_in_words(total))
         if mistakes:
+            self.stdout.write(_so_far(total))
             raise CommandError("\n".join(mistakes))
+        self.stdout.write(_in_words(total))
 
     def _show(self, text: str) -> None:
         """A line that the next one overwrites, where somebody looks on."""
@@ -59,12 +58,19 @@ def _sign_chains() -> list[str]:
     return []
 
 
+def _so_far(total: Rotated) -> str:
+    return (
+        f"Not all is done: {total.changed:,} secrets encrypted anew, {total.unchanged:,} were "
+        "under the first key already."
+    )
+
+
 def _in_words(total: Rotated) -> str:
     if not total.changed:
         return "Nothing was left to do: " + (
             f"{total.unchanged:,} secrets are under the first key already."
             if total.unchanged
-            else "no secret that can be read is stored."
+            else "no secret is stored."
         )
     return (
         f"Done: {total.changed:,} secrets encrypted anew, {total.unchanged:,} were under the "
