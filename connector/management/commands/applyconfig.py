@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone, translation
 
 from connector import config
 from connector.errors import ConfigurationError
-from connector.management.help import AsWritten
+from connector.management.help import PortalCommand
 
 EXAMPLES = """\
 A tenant of the file becomes equal to it: what the file leaves out gets its default, and queues
@@ -23,12 +23,12 @@ examples:
 """
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Make tenants and their queues equal to a configuration file (YAML or JSON)."
+    notes = EXAMPLES
     missing_args_message = "Name the configuration file, or - for standard input."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.formatter_class, parser.epilog = AsWritten, EXAMPLES
         parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
         parser.add_argument(
             "--plan", action="store_true", help="show what would change, and change nothing"

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from connector.demo import environment, ports
 from connector.demo.portal import PortalDied
@@ -14,7 +14,7 @@ from connector.demo.ports import PortNotUsable
 from connector.demo.screen import Screen
 from connector.demo.show import Show
 from connector.demo.stop import Stopped, Stopper
-from connector.management.help import AsWritten
+from connector.management.help import PortalCommand
 
 EXPLANATION = """\
 Starts a portal of its own (SQLite, web, worker), two tenants, and a simulator that plays Genesys
@@ -38,11 +38,11 @@ examples:
 """
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Watch the portal do its whole job, on this machine alone: no account, no network."
+    notes = EXPLANATION
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.formatter_class, parser.epilog = AsWritten, EXPLANATION
         parser.add_argument(
             "--once",
             action="store_true",

@@ -1,16 +1,15 @@
 """./run exportaudit: the audit trail on standard output."""
 
-import os
-import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 from django.utils import translation
 
 from connector.audit.export import FORMS, lines
-from connector.management.help import AsWritten
+from connector.management.help import PortalCommand
+from connector.management.output import in_utf8
 from connector.models import AgentConnection, Tenant
 
 EXAMPLES = """\
@@ -24,11 +23,11 @@ examples:
 """
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Print the audit trail: one JSON line (or CSV row) for each agent connection."
+    notes = EXAMPLES
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.formatter_class, parser.epilog = AsWritten, EXAMPLES
         parser.add_argument("--tenant", metavar="SLUG", help="this tenant alone")
         parser.add_argument("--since", metavar="T", help="received at T or later")
         parser.add_argument("--until", metavar="T", help="received before T")
@@ -38,14 +37,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         connections = _chosen(options["tenant"], options["since"], options["until"])
-        try:
-            with translation.override("en"):
-                for line in lines(connections, options["format"]):
-                    self.stdout.write(line, ending="")
-            self.stdout.flush()
-        except BrokenPipeError:
-            # Nobody reads any more; Python's own flush at the end must not complain either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        in_utf8()
+        with translation.override("en"):
+            for line in lines(connections, options["format"]):
+                self.stdout.write(line, ending="")
 
 
 def _chosen(slug: str | None, since: str | None, until: str | None) -> QuerySet[AgentConnection]:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from connector.audit.retention import Removed, begin_anew, purge
 from connector.audit.retention_plan import plan
 from connector.errors import ChainNotOurs
-from connector.management.help import AsWritten
+from connector.management.help import PortalCommand
 from connector.models import Tenant
 
 NOTES = """\
@@ -32,11 +32,11 @@ examples:
 """
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Remove what is older than its tenant wants it kept. (It also happens by itself.)"
+    notes = NOTES
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.formatter_class, parser.epilog = AsWritten, NOTES
         parser.add_argument("--tenant", metavar="SLUG", help="this tenant alone")
         parser.add_argument(
             "--dry-run", action="store_true", help="say what would be removed, and change nothing"

@@ -13,11 +13,12 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from connector.management.address import Address, add_bind
 from connector.management.commands.web import Server
 from connector.management.commands.worker import Supervisor
+from connector.management.help import PortalCommand
 from connector.processes import fork, kill_group
 
 logger = logging.getLogger(__name__)
@@ -28,13 +29,21 @@ TOO_SOON = 5.0  # seconds: a role that ends so soon after its start is not start
 PAUSE = 0.5  # seconds before a role is started again
 
 
-class Command(BaseCommand):
-    help = (
-        "Migrate the database, then serve web and worker together. Without DATABASE_URL this is "
-        "SQLite in var/, and the first start makes its own keys there. A role that dies is started "
-        "again. SIGTERM or Ctrl-C ends all of it within 15 seconds. Make an administrator with "
-        "./run createsuperuser."
-    )
+NOTES = """\
+Without DATABASE_URL the data are kept by SQLite in var/, and the first start makes its own keys
+there. With DATABASE_URL any number of machines may serve the same database. A role that dies is
+started again. SIGTERM or Ctrl-C ends all of it within 15 seconds; what was accepted is not lost.
+
+examples:
+  ./run serve                         for this machine alone: http://127.0.0.1:8000/admin/
+  ./run serve --bind 0.0.0.0:8000     for others too; PORTAL_ALLOWED_HOSTS says by which names
+  ./run createsuperuser               make an administrator, in another terminal
+"""
+
+
+class Command(PortalCommand):
+    help = "Migrate the database, then serve web and worker together."
+    notes = NOTES
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_bind(parser)

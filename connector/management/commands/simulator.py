@@ -3,9 +3,10 @@
 import asyncio
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from connector.management.address import port_number
+from connector.management.help import PortalCommand
 from connector.simulator.server import Simulator, serve
 
 EXAMPLE = "demo"
@@ -24,11 +25,20 @@ Once the tenant has a token and its queues, this lets an agent answer after five
 """
 
 
-class Command(BaseCommand):
-    help = (
-        "Play Genesys Cloud and Lynn on this machine: no account, no network. Everything is "
-        "driven over HTTP below /control/: a GET there says what there is."
-    )
+NOTES = """\
+It listens on this machine alone, says what to enter for a tenant that it plays, and remembers
+nothing when it ends. Everything is driven over HTTP below /control/: a GET there says what there
+is.
+
+examples:
+  ./run simulator
+  PORTAL_ALLOWED_UPSTREAMS=127.0.0.1 ./run serve        a portal that may call it
+"""
+
+
+class Command(PortalCommand):
+    help = "Play Genesys Cloud and Lynn on this machine: no account, no network."
+    notes = NOTES
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=port_number, default=8900, help="default %(default)s")

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import translation
 
 from connector.audit.seal import accept_end
 from connector.audit.verify import Fault, Report, noted, verify
-from connector.management.help import AsWritten
+from connector.management.help import PortalCommand
 from connector.models import Tenant
 
 EXAMPLES = """\
@@ -30,11 +30,11 @@ examples:
 """
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Prove that nobody edited, removed or reordered the audit trail, or name what is wrong."
+    notes = EXAMPLES
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.formatter_class, parser.epilog = AsWritten, EXAMPLES
         parser.add_argument("--tenant", metavar="SLUG", help="this tenant alone")
         parser.add_argument(
             "--noted",
@@ -68,8 +68,9 @@ class Command(BaseCommand):
 
 
 def _tenants(slug: str | None) -> list[Tenant]:
-    tenants = list(Tenant.objects.filter(**({"slug": slug} if slug else {})).order_by("slug"))
-    if slug and not tenants:
+    everyone = Tenant.objects.order_by("slug")
+    tenants = list(everyone if slug is None else everyone.filter(slug=slug))
+    if slug is not None and not tenants:
         raise CommandError(f"There is no tenant “{slug}”.")
     return tenants
 
