@@ -4,11 +4,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.db import Error, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
-from connector import clock
+from connector import clock, schema
 from connector.heartbeat import SILENT_AFTER
 from connector.models import AgentConnection, Heartbeat
 
@@ -47,10 +46,8 @@ def _database() -> str:
 def _migrations() -> str:
     global _are_migrations_applied
     if not _are_migrations_applied:
-        executor = MigrationExecutor(connection)
-        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        if waiting:
-            return f"{len(waiting)} to be applied: run ./run migrate"
+        if waiting := schema.waiting():
+            return f"{waiting} to be applied: run ./run migrate"
         _are_migrations_applied = True  # and stay so, whereas building their graph takes a while
     return "ok"
 

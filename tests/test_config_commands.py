@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -141,10 +142,11 @@ def test_exportconfig_prints_one_tenant_alone(file):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("command", ["exportconfig", "exportaudit"])
-def test_an_unknown_tenant_is_one_sentence(command):
-    with pytest.raises(CommandError, match="There is no tenant “nobody”"):
-        run(command, "--tenant", "nobody")
+@pytest.mark.parametrize("command", ["exportconfig", "exportaudit", "verifyaudit", "purge"])
+@pytest.mark.parametrize("slug", ["nobody", ""])
+def test_an_unknown_tenant_is_one_sentence(command, slug):
+    with pytest.raises(CommandError, match=f"There is no tenant “{slug}”"):
+        run(command, "--tenant", slug)
 
 
 # exportaudit
@@ -201,6 +203,23 @@ def test_exportaudit_writes_csv():
 
 # As processes
 
+COMMANDS = (
+    *("demo", "serve", "web", "worker", "simulator", "applyconfig", "exportconfig"),
+    *("exportaudit", "verifyaudit", "rotatesecrets", "purge"),
+)
+MARIA = """
+from django.utils import timezone
+from connector.models import AgentConnection, Tenant
+
+now = timezone.now()
+tenant = Tenant.objects.create(slug="banco", name="María")
+AgentConnection.objects.create(
+    tenant=tenant, offer_key="1", conversation_id="María", user_id="u-1", answer_mode="auto",
+    state="delivering", evidence="auto", answered_at=now, received_at=now, offered_at=now,
+    give_up_at=now, due_at=now,
+)
+"""
+
 
 @pytest.fixture
 def manage(tmp_path):
@@ -236,12 +255,52 @@ def test_a_reader_that_goes_away_is_no_mistake(manage):
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("command", ["applyconfig", "exportconfig", "exportaudit"])
-def test_the_help_has_examples_one_a_line(manage, command):
+@pytest.mark.parametrize("form", ["exportconfig", "exportaudit"])
+def test_what_is_exported_is_utf8_whatever_letters_the_terminal_has(manage, monkeypatch, form):
+    manage("migrate")
+    manage("shell", "-c", MARIA)
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+
+    ended = manage(form)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "María" in ended.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_shows_what_the_command_is_for_and_nothing_of_djangos(manage, command):
     ended = manage(command, "--help")
 
-    assert "\nexamples:\n  " in ended.stdout
-    assert f"\n  ./run {command}" in ended.stdout
+    assert ended.stdout.startswith(f"usage: ./run {command} [-h]")
+    assert "examples:\n  " in ended.stdout or command in ("worker", "rotatesecrets")
+    assert "--pythonpath" not in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "place", "code"),
+    [("exportconfig", "DATABASE_URL_FILE", -signal.SIGINT), ("applyconfig", "", 130)],
+    ids=["while it loads", "while it works"],
+)
+def test_ctrl_c_says_nothing(manage, tmp_path, command, place, code):
+    manage("migrate")
+    os.mkfifo(tmp_path / "waits")
+    environment = {name: text for name, text in os.environ.items() if name != "DATABASE_URL"}
+    environment |= {place or "DATABASE_URL": f"sqlite:///{tmp_path}/portal.sqlite3"}
+    arguments = [] if place else [str(tmp_path / "waits")]
+    if place:
+        environment[place] = str(tmp_path / "waits")
+    started = subprocess.Popen(
+        [sys.executable, str(ROOT / "manage.py"), command, *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with open(tmp_path / "waits", "w"):  # opens as soon as the command reads it
+        started.send_signal(signal.SIGINT)
+        said = started.communicate(timeout=60)
+
+    assert (code, ("", "")) == (started.returncode, said)
 
 
 @pytest.mark.django_db

@@ -4,14 +4,16 @@ from typing import Any
 
 from django.db import migrations
 
+from connector.migrations._operations import is_built
+
 NAME = "connector_admin_log_time"
 
 
 def _build(apps: Any, schema_editor: Any) -> None:
-    schema_editor.execute(
-        f"CREATE INDEX {_quietly(schema_editor)} IF NOT EXISTS {NAME} "
-        "ON django_admin_log (action_time, id)"
-    )
+    if not is_built(schema_editor, NAME):
+        schema_editor.execute(
+            f"CREATE INDEX {_quietly(schema_editor)} {NAME} ON django_admin_log (action_time, id)"
+        )
 
 
 def _drop(apps: Any, schema_editor: Any) -> None:

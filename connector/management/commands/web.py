@@ -1,32 +1,55 @@
 """`./run web`: the webhook and the admin, served by gunicorn."""
 
 import importlib
+import logging
 from pathlib import Path
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
+from django.db import OperationalError, connections
 from django.template.loader import get_template
 from django.utils import translation
 from django.utils.translation import gettext
 from gunicorn.app.base import BaseApplication
 
+from connector import schema
 from connector.management.address import Address, add_bind
+from connector.management.help import PortalCommand
+
+logger = logging.getLogger(__name__)
+
+NOTES = """\
+Start as many as you like, on as many machines as you like, beside at least one ./run worker. The
+number of processes and threads comes from PORTAL_WEB_PROCESSES and PORTAL_WEB_THREADS. SIGTERM or
+Ctrl-C lets running requests finish and ends within 15 seconds.
+
+The database has to be up to date (./run migrate), else nothing is started. Where it cannot be
+reached, events are answered with 503 until it can, and senders try again.
+
+examples:
+  ./run web --bind 0.0.0.0:8000
+"""
 
 
-class Command(BaseCommand):
-    help = (
-        "Serve the webhook and the admin. The number of processes and threads comes from "
-        "PORTAL_WEB_PROCESSES and PORTAL_WEB_THREADS."
-    )
+class Command(PortalCommand):
+    help = "Serve the webhook and the admin."
+    notes = NOTES
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_bind(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         options["bind"].ensure_free()
+        try:
+            schema.ensure_up_to_date()
+        except OperationalError as exc:
+            logger.error(
+                "The database cannot be reached, so events get a 503 until it can: %s", exc
+            )
+        connections.close_all()  # or the processes that are forked would share ours
         self.stdout.flush()
         Server(options["bind"]).run()
 

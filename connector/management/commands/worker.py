@@ -13,13 +13,13 @@ from threading import Thread
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
 from django_q.cluster import Cluster
 
-from connector import clock
+from connector import clock, schema
 from connector.clients import base
 from connector.heartbeat import own_name
+from connector.management.help import PortalCommand
 from connector.models import Heartbeat
 from connector.processes import fork, kill_group
 
@@ -32,11 +32,19 @@ STOPS_WITHIN = 12.0  # seconds; whatever is not done then comes due again elsewh
 PAUSE_AFTER_DEATH = 1.0  # seconds
 
 
-class Command(BaseCommand):
-    help = (
-        "Check and deliver what is due. Start as many as you like, on as many machines as you "
-        "like. SIGTERM or Ctrl-C lets running work finish and ends within 15 seconds."
-    )
+NOTES = """\
+Start as many as you like, on as many machines as you like. PORTAL_WORKER_PROCESSES says how many
+processes each has. SIGTERM or Ctrl-C lets running work finish and ends within 15 seconds; what is
+not done by then is done by another worker, or by the next one.
+
+The database has to be up to date (./run migrate), else nothing is started. Where it cannot be
+reached, the worker waits until it can.
+"""
+
+
+class Command(PortalCommand):
+    help = "Ask Genesys, and tell Lynn, what is due."
+    notes = NOTES
 
     def handle(self, *args: Any, **options: Any) -> None:
         Supervisor().run()
@@ -55,6 +63,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         base.prepare()
+        self._wait_for_database()
         while not self.is_stopping:
             if self.cluster is None:
                 self._start()
@@ -72,6 +81,21 @@ class Supervisor:
     def _stop_cluster(self) -> None:
         if self.cluster and self.cluster.pid and self.cluster.is_alive():
             os.kill(self.cluster.pid, signal.SIGTERM)
+
+    def _wait_for_database(self) -> None:
+        """Raises CommandError where the database is there, but not up to date."""
+        is_told = False
+        while not self.is_stopping:
+            try:
+                schema.ensure_up_to_date()
+            except (OperationalError, InterfaceError) as exc:
+                connections.close_all()
+                if not is_told:
+                    logger.error("The database cannot be reached, trying again: %s", exc)
+                is_told = True
+                time.sleep(LOOK_EVERY)
+            else:
+                return
 
     def _start(self) -> None:
         os.environ["PORTAL_CLUSTER"] = uuid.uuid4().hex[:8]
