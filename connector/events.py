@@ -39,8 +39,7 @@ _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(2100, 1, 1, tzin
 class _Leg:
     """What all detail events of one leg of a conversation have in common.
 
-    Absent values are empty strings or None; `media_type` and `message_type` are lower case;
-    `event_time` is aware UTC.
+    Absent values are empty strings or None; `media_type` is lower case, `event_time` aware UTC.
     """
 
     topic: str
@@ -50,7 +49,6 @@ class _Leg:
     participant_id: str = ""
     queue_id: str = ""
     media_type: str = ""
-    message_type: str = ""
     provider: str = ""
     external_id: str = ""
     event_time: datetime | None = None
@@ -80,7 +78,6 @@ class UserEnd(_Leg):
     """The agent's leg is over. `interacted` is None where the event does not say."""
 
     interacted: bool | None
-    interacting_ms: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,7 +252,6 @@ def _leg(fields: _Fields) -> dict[str, Any]:
         "queue_id": fields.identifier("queueId"),
         # Some letters of other alphabets become two in lower case.
         "media_type": fields.text("mediaType").lower()[:MAX_ID],
-        "message_type": fields.text("messageType").lower()[:MAX_ID],
         "provider": fields.verbatim("provider", limit=255),
         # The external id is whatever Lynn's side chose: an arbitrary text of any length.
         "external_id": fields.verbatim("addressTo", limit=MAX_BYTES)
@@ -276,10 +272,8 @@ def _user_end(topic: str, fields: _Fields) -> UserEnd:
     held = fields.milliseconds("heldDurationMs")
     fields.complain_if_wrong()
     known = interacting is not None or bool(held)
-    total = (interacting or 0) + (held or 0)
-    return UserEnd(
-        topic=topic[:255], interacted=total > 0 if known else None, interacting_ms=total, **leg
-    )
+    interacted = bool(interacting or held) if known else None
+    return UserEnd(topic=topic[:255], interacted=interacted, **leg)
 
 
 def _acd_end(topic: str, fields: _Fields) -> AcdEnd:
