@@ -8,7 +8,7 @@ Locks are taken in one order everywhere: connections, their attempts, the tenant
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from django.db import transaction
@@ -37,7 +37,7 @@ class Look:
 
     ids: list[uuid.UUID]
     user_ids: list[str]
-    token: str
+    token: str = field(repr=False)
     call: Call
     attempts: Mapping[uuid.UUID, Attempt]
     for_token: bool = False

@@ -55,7 +55,7 @@ class Call:
 
     method: str
     url: str
-    headers: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
     body: bytes = b""
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     limit: int = 1024 * 1024  # bytes of the answer that are read

@@ -99,6 +99,12 @@ def test_a_connection_that_was_closed_meanwhile_is_replaced():
         assert len(server.connections) == 2
 
 
+def test_a_call_that_is_printed_shows_no_secret():
+    call = Call(method="GET", url="https://x.org", headers={"Authorization": f"Bearer {SECRET}"})
+
+    assert SECRET not in repr(call)
+
+
 def test_connections_are_not_kept_for_good(monkeypatch):
     """A host that was busy once would keep them open, be it gone or silent ever since."""
     monkeypatch.setattr(base, "_adapters", [])
