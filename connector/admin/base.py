@@ -245,6 +245,9 @@ class FilteredAdmin(ReadOnlyAdmin):
     list_max_show_all = 0
 
     def get_paginator(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> Any:
+        """Of the list; Django asks for that of an object's history here too."""
+        if queryset.model is not self.model:
+            return super().get_paginator(request, queryset, *args, **kwargs)
         pages = super().get_paginator(request, from_newest(request, queryset), *args, **kwargs)
         cast(CappedPaginator, pages).to_count = to_count(request, queryset)
         return pages

@@ -69,6 +69,13 @@ def test_for_readers_of_several_tenants_it_costs_one_more(
     assert 1 == len(rows)
 
 
+def test_readers_of_several_tenants_see_what_was_done_to_a_connection(browser, connection):
+    client = browser("Auditors")
+    make_tenant("segundo").people.add(*_people(client))
+
+    assert 200 == client.get(f"{LIST}{connection.pk}/history/").status_code
+
+
 @pytest.mark.parametrize("page", [LIST, "/admin/connector/event/", "/api/v1/connections"])
 def test_who_is_listed_on_no_tenant_sees_nothing(browser, tenant, connection, page):
     client = browser("Auditors")
