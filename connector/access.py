@@ -104,10 +104,9 @@ def _count_ringing(access: GenesysAccess, tenant: Tenant, now: datetime) -> None
 
 
 def _pace(access: GenesysAccess, tenant: Tenant) -> float:
-    """Seconds between two looks at one agent: what the tenant wants, or as many times that as the
-    budget needs for all who are ringing. A multiple, so that all meet on the tenant's grid."""
-    needed = _calls_a_round(access) / _calls_a_second(access)
-    return tenant.check_every * max(1, math.ceil(needed / tenant.check_every))
+    """Seconds between two looks at one agent: what the tenant wants, or what the budget needs for
+    all who are ringing if that is more."""
+    return max(tenant.check_every, _calls_a_round(access) / _calls_a_second(access))
 
 
 def _calls_a_round(access: GenesysAccess) -> int:
