@@ -209,6 +209,7 @@ def test_a_database_that_is_away_is_waited_for_and_said_once(
 def test_after_an_outage_those_with_answers_to_write_down_go_first(
     broker: OrmBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("connector.queue.connections.close_all", lambda: None)
     row, slept = due_row(), list[float]()
 
     def away(*args: Any) -> Any:

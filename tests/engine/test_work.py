@@ -247,7 +247,7 @@ def test_refused_credentials_are_tried_until_the_deadline(desk: Desk, genesys: G
     assert ("failed", "genesys_credentials_refused") == ended(row)
     assert timedelta(seconds=120) == desk.clock.now - row.offered_at
     assert 5 <= len(genesys.calls) <= 15
-    assert "region" in GenesysAccess.objects.get().trouble_detail
+    assert "secret were not accepted" in GenesysAccess.objects.get().trouble_detail
 
 
 def test_the_refused_token_call_stands_under_every_connection_that_waited_for_it(
