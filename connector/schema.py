@@ -1,6 +1,5 @@
 """Whether the database has come as far as this version of the portal."""
 
-from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -12,9 +11,3 @@ def waiting() -> int:
     older one goes on working beside it. Raises what the database raises."""
     executor = MigrationExecutor(connection)
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-
-
-def ensure_up_to_date() -> None:
-    """Raises CommandError where migrations are to be applied."""
-    if waiting():
-        raise CommandError(BEHIND)

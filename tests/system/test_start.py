@@ -60,17 +60,46 @@ def ended(commands: Sequence[subprocess.Popen[str]]) -> list[tuple[int, str]]:
     return [(each.returncode, text) for each, text in zip(commands, said, strict=True)]
 
 
-@pytest.mark.parametrize("role", ["web", "worker"])
-def test_a_role_is_not_started_on_a_database_that_is_not_migrated(empty: Portal, role: str) -> None:
-    bind = ["--bind", f"127.0.0.1:{empty.port}"] if role == "web" else []
+@pytest.mark.parametrize("version", ["zero", "0004"])
+def test_roles_that_start_before_the_database_is_migrated_wait_for_that(
+    empty: Portal, tmp_path: Path, version: str
+) -> None:
+    empty.run("migrate", "connector", version)
+    log = tmp_path / "log"
+    with log.open("wb") as empty.output:
+        empty.start("web", "--bind", f"127.0.0.1:{empty.port}")
+        empty.start("worker")
+        wait_until(lambda: empty.get("/readyz")[0] == 503, 60, "web says that it is not ready")
+        wait_until(lambda: log.read_text().count(BEHIND) == 2, 60, "both say what they wait for")
+        migrations = empty.get("/readyz")[1]["migrations"]
 
-    assert [(1, f"CommandError: {BEHIND}\n")] == ended([call(empty, role, *bind)])
+        empty.run("migrate")
+        empty.wait_until_ready()
+
+    assert migrations.endswith("to be applied: run ./run migrate")
+    assert 2 == log.read_text().count(BEHIND)
+    assert "Traceback" not in log.read_text()
 
 
-def test_a_role_is_not_started_on_a_database_of_an_older_version(empty: Portal) -> None:
-    empty.run("migrate", "connector", "0004")
+def test_an_event_that_comes_before_the_database_is_migrated_is_to_be_sent_again(
+    empty: Portal,
+) -> None:
+    empty.start("web", "--bind", f"127.0.0.1:{empty.port}")
+    wait_until(lambda: empty.get("/readyz")[0] == 503, 60, "web says that it is not ready")
 
-    assert [(1, f"CommandError: {BEHIND}\n")] == ended([call(empty, "worker")])
+    status, said = empty.post("banco", {})
+
+    assert (503, "unavailable") == (status, said["error"])
+
+
+def test_a_worker_that_waits_for_migrations_ends_when_told_to(empty: Portal) -> None:
+    worker = call(empty, "worker")
+    assert worker.stderr
+    assert BEHIND in worker.stderr.readline()
+
+    worker.send_signal(signal.SIGTERM)
+
+    assert (0, "") == ended([worker])[0]
 
 
 def test_what_a_newer_version_has_migrated_keeps_no_older_one_from_starting(

@@ -26,8 +26,8 @@ Start as many as you like, on as many machines as you like, beside at least one 
 number of processes and threads comes from PORTAL_WEB_PROCESSES and PORTAL_WEB_THREADS. SIGTERM or
 Ctrl-C lets running requests finish and ends within 15 seconds.
 
-The database has to be up to date (./run migrate), else nothing is started. Where it cannot be
-reached, events are answered with 503 until it can, and senders try again.
+Where the database cannot be reached, or is not up to date (./run migrate), events are answered
+with 503 until it is, and senders try again.
 
 examples:
   ./run web --bind 0.0.0.0:8000
@@ -44,7 +44,8 @@ class Command(PortalCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         options["bind"].ensure_free()
         try:
-            schema.ensure_up_to_date()
+            if schema.waiting():
+                logger.error("%s Until then events get a 503.", schema.BEHIND)
         except OperationalError as exc:
             logger.error(
                 "The database cannot be reached, so events get a 503 until it can: %s", exc

@@ -37,8 +37,8 @@ Start as many as you like, on as many machines as you like. PORTAL_WORKER_PROCES
 processes each has. SIGTERM or Ctrl-C lets running work finish and ends within 15 seconds; what is
 not done by then is done by another worker, or by the next one.
 
-The database has to be up to date (./run migrate), else nothing is started. Where it cannot be
-reached, the worker waits until it can.
+Where the database cannot be reached, or is not up to date (./run migrate), the worker waits until
+it is.
 """
 
 
@@ -83,19 +83,20 @@ class Supervisor:
             os.kill(self.cluster.pid, signal.SIGTERM)
 
     def _wait_for_database(self) -> None:
-        """Raises CommandError where the database is there, but not up to date."""
-        is_told = False
+        """Until it can be reached and is up to date; says once what it waits for."""
+        told: set[str] = set()
         while not self.is_stopping:
+            words, details = f"{schema.BEHIND} Work waits for that.", ""
             try:
-                schema.ensure_up_to_date()
+                if not schema.waiting():
+                    return
             except (OperationalError, InterfaceError) as exc:
                 connections.close_all()
-                if not is_told:
-                    logger.error("The database cannot be reached, trying again: %s", exc)
-                is_told = True
-                time.sleep(LOOK_EVERY)
-            else:
-                return
+                words, details = "The database cannot be reached, trying again:", str(exc)
+            if words not in told:
+                logger.error("%s %s", words, details)
+            told.add(words)
+            time.sleep(LOOK_EVERY)
 
     def _start(self) -> None:
         os.environ["PORTAL_CLUSTER"] = uuid.uuid4().hex[:8]
