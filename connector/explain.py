@@ -377,8 +377,8 @@ FIXED: dict[str, object] = {
         "it%(said)s; give the client's role the permission Analytics > Agent State > View."
     ),
     Reason.GENESYS_UNAVAILABLE: gettext_lazy(
-        "Whether %(whom)s answered is unknown: Genesys could not be asked by %(limit)s after the "
-        "event%(said)s; check again once Genesys works."
+        "Whether %(whom)s answered is unknown: Genesys had given no usable answer by %(limit)s "
+        "after the event%(said)s; check again once Genesys works."
     ),
     Reason.NOT_WATCHED: gettext_lazy(
         "Whether %(whom)s answered is unknown: the portal was not looking at the time (it was "
