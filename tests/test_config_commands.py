@@ -276,6 +276,15 @@ def test_the_help_shows_what_the_command_is_for_and_nothing_of_djangos(manage, c
     assert "--pythonpath" not in ended.stdout
 
 
+@pytest.fixture
+def _heard():
+    """Where tests run in the background, a shell has it ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heard")
 @pytest.mark.parametrize(
     ("command", "place", "code"),
     [("exportconfig", "DATABASE_URL_FILE", -signal.SIGINT), ("applyconfig", "", 130)],
