@@ -61,7 +61,9 @@ def in_words(exc: Exception) -> str:
     """What a database error means for whoever typed the command."""
     said = str(exc).strip().partition("\n")[0]
     if NOT_THERE.search(said):
-        return "The database is not up to date: run ./run migrate (or ./run serve once)."
+        from connector.schema import BEHIND
+
+        return BEHIND
     return f"The database that DATABASE_URL names cannot be used: {said}"
 
 

@@ -10,9 +10,7 @@ from django.conf import settings
 from connector.models import Event, Tenant
 
 WINDOW = 1.0  # seconds
-MACHINES = (
-    4  # that serve the web; with more of them a tenant may post somewhat faster than it should
-)
+MACHINES = 4  # that serve the web; with more of them a tenant may post faster than it should
 
 _seen: dict[int, deque[float]] = {}
 _lock = threading.Lock()

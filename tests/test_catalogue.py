@@ -59,18 +59,13 @@ def test_all_pages_are_read_in_the_order_of_names(tenant, simulator):
     }
 
 
-def test_there_is_an_end_to_the_pages(tenant, simulator, monkeypatch):
-    monkeypatch.setattr(catalogue, "MOST_PAGES", 1)
-    for number in range(120):
-        simulator.add_queue(ORG, f"Cola {number}")
-
-    queues, more = fetch(tenant)
-
-    assert (100, True) == (len(queues), more)
-
-
-def test_a_slow_genesys_does_not_keep_a_person_waiting_for_ever(tenant, simulator, monkeypatch):
-    monkeypatch.setattr(catalogue, "LONGEST", 0.0)
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [("MOST_PAGES", 1), ("LONGEST", 0.0)],
+    ids=["of very many queues", "of a slow Genesys"],
+)
+def test_there_is_an_end_to_the_pages(tenant, simulator, monkeypatch, limit, value):
+    monkeypatch.setattr(catalogue, limit, value)
     for number in range(120):
         simulator.add_queue(ORG, f"Cola {number}")
 

@@ -45,8 +45,7 @@ def portal(browser, tmp_path_factory):
         portal.run("migrate")
         said = portal.run("shell", "-v0", "-c", "from tests.browser.seed import main; main()")
         portal.seeded = Seeded(**json.loads(said.splitlines()[-1]))
-        portal.start("web", "--bind", f"127.0.0.1:{portal.port}")
-        wait_until(lambda: portal.get("/healthz")[0] == 200, 30, "the portal is served")
+        serve_pages(portal)
         yield portal
     finally:
         portal.kill()
@@ -120,3 +119,9 @@ def copy_of(portal, folder, *changes):
         yield copy
     finally:
         copy.kill()
+
+
+def serve_pages(portal, **environment):
+    """Start web alone; returns when it answers."""
+    portal.start("web", "--bind", f"127.0.0.1:{portal.port}", **environment)
+    wait_until(lambda: portal.get("/healthz")[0] == 200, 30, "the portal is served")

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import copy_of, tabs
-from tests.system.portal import wait_until
+from tests.browser.conftest import copy_of, serve_pages, tabs
 
 OTHER_KEY = "wA5dAnr3cFQxmG4Sg7kmNCq1Wl0x3mYIu9dJm9H1b1k="
 
@@ -13,9 +12,7 @@ def in_trouble(portal, tmp_path_factory):
     """No worker lives, and the key with which secrets were stored is missing."""
     silence = ("DELETE FROM connector_heartbeat",)
     with copy_of(portal, tmp_path_factory.mktemp("trouble"), silence) as copy:
-        bind = f"127.0.0.1:{copy.port}"
-        copy.start("web", "--bind", bind, PORTAL_FIELD_KEYS=OTHER_KEY)
-        wait_until(lambda: copy.get("/healthz")[0] == 200, 30, "the portal is served")
+        serve_pages(copy, PORTAL_FIELD_KEYS=OTHER_KEY)
         yield copy
 
 

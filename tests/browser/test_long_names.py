@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import copy_of, tabs
-from tests.system.portal import wait_until
+from tests.browser.conftest import copy_of, serve_pages, tabs
 
 LONG = "Supercalifragilisticoespialidoso" * 3
 QUEUE = "Atención de reclamos por tarjetas de crédito y débito, zona norte y oriente, de noche " * 2
@@ -21,8 +20,7 @@ def crowded(portal, tmp_path_factory):
     changes = [("UPDATE connector_tenant SET name=? WHERE slug='banco-sur'", LONG)]
     changes += [(name, agent, QUEUE, number) for number, agent in enumerate(AGENTS)]
     with copy_of(portal, tmp_path_factory.mktemp("crowded"), *changes) as copy:
-        copy.start("web", "--bind", f"127.0.0.1:{copy.port}")
-        wait_until(lambda: copy.get("/healthz")[0] == 200, 30, "the portal is served")
+        serve_pages(copy)
         yield copy
 
 
